@@ -1,11 +1,11 @@
-# What whoever this runs as lacks for a task; it says so first, between two GS. Given: the prelude.
+# Prints what the current user lacks for a task, between two GS characters, before the probe's own output. Needs the prelude.
 # shellcheck shell=sh disable=SC2154
 
 lacks_nothing() { :; }
 
 lacks_of_root() { [ "$own_uid" -eq 0 ] || printf '\035is not root\035'; }
 
-# lacks_of_files PATH...: a file is put into its directory, unless it is this user's own already; what is put into a directory needs that one.
+# lacks_of_files PATH...: fine is a file that the user owns, a directory he may write in, or a path whose closest existing parent he may write in.
 lacks_of_files() {
   for place; do
     while [ "${place%/}" != "$place" ]; do place=${place%/}; done

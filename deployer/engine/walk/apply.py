@@ -1,4 +1,4 @@
-"""Write step by step: a plan becomes one program whose steps stop at the first failure."""
+"""Apply a plan: its steps become one program, which stops at the first step that fails."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ def apply(
     elsewhere: Elsewhere | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Planned]:
-    """Run a plan's changes on a host, telling each step as it ends; yield each change whose steps have all run.
+    """Run a plan's changes on a host and emit each step as it ends; yield each task when all its steps have run.
 
-    What root needs of large files goes ahead of it (`upload`).
+    Large files are uploaded before the program, when it runs as root (`upload`).
 
     Raises:
         StepError: a step failed; its output's last lines are in the message, nothing after it ran.
-        Unreachable: a way to the host that is declared lets nobody in before anything has changed.
-        Reverted: a switch failed, or nobody could log in anew, and the host has gone back by itself.
+        Unreachable: one of the declared ways to the host accepts no login, before anything has changed.
+        Reverted: a switch failed, or a new login failed, and the host has gone back by itself.
         Locked: the change of another run waits to be confirmed.
-        HostError: the connection broke; the step under way ends by itself on the host.
+        HostError: the connection broke; the step that was running ends by itself on the host.
     """
     work, before = list(jobs(plan, handlers)), clock()
     if any(job.waits and not job.place for job in work):
-        transport.prove_ways()  # one that is shut already would make the change look guilty
+        transport.prove_ways()  # a way that is closed already must not be blamed on the change
     if work and become:
         work = list(_ahead(transport, work, emit))
     last, teller = _last(work), _Teller(transport.name, emit, clock, before)
     with closing(_sent(_parts(work), transport, elsewhere or Elsewhere(), become, teller.prove)) as sent:
         for part, frames, send in sent:
-            last |= _last([job for job in part if job.place])  # it was planned anew
+            last |= _last([job for job in part if job.place])  # `there` has planned these again
             if part[0].place and not frames:
                 emit(StepDone(transport.name, part[0].planned.action.label, "done already", 0, clock() - teller.before))
                 yield unchanged(part[0].planned)
@@ -70,17 +70,17 @@ def apply(
 
 
 def _last(work: Sequence[Job]) -> dict[int, Job]:
-    """Return the job with which each task ends; what is judged ends with its last step, which gives its result."""
+    """Return the last job of each task, by the id of the task; a judged task ends with the step that has its result."""
     found = {id(job.planned): job for job in work}
     return found | {id(job.planned): job for job in work if job.step and job.planned.action.judge}
 
 
 @dataclass(slots=True)
 class _Teller:
-    """Tells how jobs of a host end, and confirms them; what waits on another machine, in its turn there.
+    """Reports how the jobs of a host end, and confirms those that wait for it, also on other machines.
 
     Attributes:
-        before: when the last one had ended.
+        before: the time at which the last job ended.
     """
 
     name: str
@@ -89,18 +89,18 @@ class _Teller:
     before: float
 
     def tell(self, job: Job, frame: Frame) -> None:
-        """Tell how a job has ended, unless it was told in its turn elsewhere; raises what its failure is."""
+        """Report how a job has ended, unless `prove` has reported it already; raises the error of a failed job."""
         if not (job.place and job.waits):
             self._ended(job, frame)
 
     def prove(self, over: Transport, part: Sequence[Job], frames: Sequence[Frame], root: bool) -> None:
-        """Tell and confirm what has run on another machine."""
+        """Report and confirm jobs that have run on another machine."""
         for frame in frames:
             self._ended(part[frame.index], frame)
         _confirm(over, part[-1], root, self.name, self.emit)
 
     def confirm(self, transport: Transport, job: Job, become: bool) -> None:
-        """Confirm what waits on the host itself."""
+        """Confirm a job that waits on the host itself."""
         if not job.place:
             _confirm(transport, job, become, self.name, self.emit)
 
@@ -113,7 +113,7 @@ class _Teller:
 def _sent(
     parts: Iterable[Sequence[Job]], transport: Transport, elsewhere: Elsewhere, become: bool, prove: Prove
 ) -> Generator[tuple[Sequence[Job], Iterable[Frame], Send]]:
-    """Yield each part as it is run, its answers, and what runs some of it once more; of what is left alone none."""
+    """Run each part; yield it, its answers (none if nothing was left to do), and a function that reruns jobs of it."""
 
     def own(part: Sequence[Job]) -> Iterable[Frame]:
         steps = step_program(part, become=become)
@@ -130,7 +130,7 @@ def _sent(
 
 
 def _tell(job: Job, frame: Frame, name: str, seconds: float, emit: Emit) -> None:
-    """Tell how a job has ended; raises what its failure is."""
+    """Report how a job has ended; raises the error of a failed job."""
     label, (what, said, failed) = job.planned.action.label, _told(job, frame)
     if job.step or frame.rc:
         emit(StepDone(name, label, what, failed, seconds, said if failed else ""))
@@ -143,7 +143,7 @@ def _as(job: Job) -> str:
 
 
 def _told(job: Job, frame: Frame) -> tuple[str, str, int]:
-    """Return what a job did, what it said to a person, and its status; 0 where that alone is no failure."""
+    """Return what a job did, its output for a person, and its status: 0 if the task may fail or is judged later."""
     what, said, failed, action = (
         job.step.what if job.step else "note the handler",
         frame.out,
@@ -151,24 +151,24 @@ def _told(job: Job, frame: Frame) -> tuple[str, str, int]:
         job.planned.action,
     )
     if job.step and not job.step.person:
-        said = said.rpartition("\x1e")[2]  # before that stands what is its result
+        said = said.rpartition("\x1e")[2]  # the task's result comes before this mark
     if job.step and (action.judge or action.task.blocks):
         said, failed = readable(job.step, said), 0 if action.judge and action.judge.lenient else failed
-    if action.hides:  # the beginning of a command may be what is not to be shown
+    if action.hides:  # even the beginning of a command may contain the secret
         what = "run it" if job.step and job.step.person else what.partition(" ")[0] if action.hushed else what
         return what, _HIDDEN, failed
     return what, said, failed
 
 
 def _judged(send: Send, part: Sequence[Job], frame: Frame) -> Planned:
-    """Return what has run with its result, after as many tries as it wants; raises StepError where it failed."""
+    """Return a task that has run, with its result, after the retries it asks for; raises StepError when it failed."""
     planned = part[frame.index].planned
     steps = [one for one in part if one.planned is planned and one.step]
     return settled_result(planned, frame, lambda: [*send(steps)][-1])
 
 
 def _parts(work: Sequence[Job]) -> Iterator[Sequence[Job]]:
-    """Yield what is one program each: what waits to be confirmed ends one, what has to be judged, and another place."""
+    """Split jobs into programs: one ends with a job to be confirmed or judged, and before a job in another place."""
     part: list[Job] = []
     for job, follower in zip(work, (*work[1:], None), strict=False):
         part.append(job)
@@ -199,7 +199,7 @@ def _confirm(transport: Transport, job: Job, become: bool, name: str, emit: Emit
 
 
 def _ahead(transport: Transport, work: Sequence[Job], emit: Emit) -> Iterator[Job]:
-    """Send large files, and yield the jobs with nothing left to send of them."""
+    """Send large files, and yield the jobs with those files marked as sent."""
     sent = upload.large([blob for job in work if job.step and not job.place for blob in job.step.blobs])
     for blob in sent:
         upload.send(transport, blob, emit)

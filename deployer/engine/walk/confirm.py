@@ -1,8 +1,9 @@
-"""A step that could cut off the next login is proven by one: over it the step becomes permanent, or the host goes back.
+"""A step that could cut off the next login is confirmed by a new login, or the host goes back to the state before it.
 
-The connection that is open proves nothing, for a firewall lets go on what it knows already. Nor does a single new one:
-by chance it comes from the port of an old one whose end the host's connection tracking has not seen (as when rules
-that track are loaded, taken away and loaded again), and passes as that. So two log in, from two ports at the same time.
+The open connection proves nothing, because a firewall lets established connections through. A single new connection
+is not enough either: by chance it may use the port of an old connection whose end the host's connection tracking has
+not seen (for example when tracking rules are loaded, removed and loaded again), and pass as that old one. So two new
+connections log in, from two ports at the same time.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from deployer.sh import Program, Sh, lines, script
 from deployer.transport.base import Transport
 
 CONFIRM_GRACE = 5.0
-"""Seconds after its time within which a host has gone back."""
+"""Seconds after the deadline within which a host has gone back."""
 _AGAIN = 1.0
 _PENALTY = 5.0
-"""Seconds by which a login that fails lengthens sshd's penalty for this address: no faster, or it shuts us out when the
-host has gone back already (PerSourcePenalties)."""
+"""Seconds by which a failed login lengthens sshd's penalty for this address (PerSourcePenalties). Faster tries would
+keep us out even after the host has gone back."""
 KEEP = Sh("""place=/run/deployer/pending
 [ -e "$place/keep" ] || { echo 'it was not confirmed in time, and has gone back'; exit 6; }
 run="$run" /bin/sh -eu "$place/keep\"""")
@@ -35,19 +36,19 @@ def confirm(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Log in anew, by every way that the inventory describes, and make a step permanent over such a connection.
+    """Log in again, by every way that the inventory declares, and make a step permanent over a new connection.
 
     Args:
         transport: the connection over which the step has run.
-        within: seconds after which the host takes it back by itself.
-        become: as root.
+        within: seconds after which the host undoes the step by itself.
+        become: run as root.
         clock: seconds; only differences count.
         sleep: waits between tries to reach a host that goes back by itself.
 
     Raises:
-        Reverted: nobody could log in, or not in time; the host is as it was.
-        StepError: the login came through, and making it permanent failed.
-        Unreachable: nobody can log in, and the host does not come back.
+        Reverted: the login failed, or was not in time; the host is as it was.
+        StepError: the login succeeded, but making the step permanent failed.
+        Unreachable: the login fails, and the host does not become reachable again.
     """
     until = clock() + within + CONFIRM_GRACE
     try:
@@ -72,7 +73,7 @@ def confirm(
 def _go_back(
     transport: Transport, become: bool, until: float, clock: Callable[[], float], sleep: Callable[[float], object]
 ) -> None:
-    """Have the host take it back at once, or wait until it has done so by itself."""
+    """Undo the step now over the old connection, or wait until the host has undone it by itself."""
     while not _undone(transport, become):
         if clock() > until:
             hint = "it should have gone back by itself; journalctl -t deployer on its console shows whether it did"

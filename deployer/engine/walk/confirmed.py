@@ -1,7 +1,7 @@
-"""A task that could cut off the next login as one step: what its files were comes back unless a login confirms it.
+"""Makes one step of a task that could cut off the next login: the old files come back unless a new login confirms it.
 
-Whoever reads the files anew (handlers, sshd) does so within the step, and again when the files come back: a login that
-is let in by a configuration that nobody has read yet proves nothing.
+Services that use the files (through handlers, and sshd) reload them within the step, and again when the old files come
+back: a login proves nothing as long as sshd still runs with the old configuration.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from deployer.resolve.confirming import SSHD_STARTS
 from deployer.sh import Sh, lines, script, sh
 
 _READ_ANEW = 60
-"""Seconds that a service has to read its files anew."""
+"""Seconds that a service has to reload its files."""
 _SSHD = ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*")
 _SUDOERS = ("/etc/sudoers", "/etc/sudoers.d/*")
 _SSHD_UNITS = frozenset({"ssh.service", "sshd.service", "ssh.socket"})
@@ -25,7 +25,7 @@ _CHECK_SSHD = Sh('"$(command -v sshd || echo /usr/sbin/sshd)" -t')
 _RELOAD_SSHD = Sh("""for unit in ssh.service sshd.service; do
   if systemctl --quiet is-active -- "$unit"; then systemctl reload -- "$unit"; break; fi
 done""")
-# Where systemd listens for sshd it takes a new port only when neither of them runs; sessions outlive both.
+# With socket activation, a new port takes effect only when socket and service are both stopped; sessions survive this.
 _START_SSHD = Sh("""systemctl daemon-reload
 if systemctl --quiet is-active ssh.socket; then
   systemctl stop ssh.socket ssh.service
@@ -33,8 +33,8 @@ if systemctl --quiet is-active ssh.socket; then
 else
   systemctl try-restart ssh.service sshd.service
 fi""")
-# visudo -c alone wants mode 0440; sudo takes any file that is root's and that nobody else may write. Which files it
-# reads, with all that they include, visudo says itself.
+# Only visudo -c insists on mode 0440; sudo accepts any file that root owns and nobody else can write. The output of
+# visudo lists the files that sudo reads, included ones too.
 _CHECK_SUDOERS = Sh("""checked=$(LC_ALL=C visudo -cf /etc/sudoers)
 open=$(printf '%s\\n' "$checked" | sed -n 's/: parsed OK$//p' | while IFS= read -r file; do
   find -L "$file" -maxdepth 0 \\( ! -user 0 -o -perm -0002 -o -perm -0020 ! -group 0 \\)
@@ -44,7 +44,7 @@ done)
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The one step, the names of the handlers that have run within it, and what it does beside, in words."""
+    """The one step, the names of the handlers that run within it, and what else it does, in words."""
 
     step: Step
     handlers: frozenset[str] = frozenset()
@@ -52,9 +52,9 @@ class Confirmed:
 
 
 def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action]) -> Confirmed:
-    """Return a task's steps as one that goes back by itself after ``action.confirm`` seconds.
+    """Return a task's steps as one step that the host undoes by itself after ``action.confirm`` seconds.
 
-    Handlers run within it where they run on the machine of the task: none does for what is done on another one.
+    Notified handlers run within the step if they run on the same machine; for a delegated task none does.
     """
     paths = action.undoes
     notified = [
@@ -95,7 +95,7 @@ def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action])
 
 
 def _bodies(steps: Sequence[Step]) -> tuple[list[Sh], tuple[Blob, ...]]:
-    """Return each step in a shell of its own, so that its traps are its own, with its own blobs; and all blobs."""
+    """Return each step in a subshell with its own traps and its own blobs as arguments; and all blobs."""
     found, blobs = [], list[Blob]()
     for step in steps:
         first = len(blobs) + 1
@@ -106,7 +106,7 @@ def _bodies(steps: Sequence[Step]) -> tuple[list[Sh], tuple[Blob, ...]]:
 
 
 def _back(paths: Sequence[str], anew: Sequence[Sh]) -> Sh:
-    """Return the script that puts everything back."""
+    """Return the script that restores everything."""
     calls = [sh("put_back {} {} || wrong=yes", number, path) for number, path in enumerate(paths)]
     reads = [sh("again {} {}", _READ_ANEW, one.text) for one in anew]
     return lines(

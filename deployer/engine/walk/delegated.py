@@ -1,4 +1,4 @@
-"""What is done on another machine is read there once more, right before: other hosts may have had the same done."""
+"""Runs a delegated task on its machine, after probing again: the same may have been done there for another host."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from deployer.sh import Frame
 from deployer.transport.base import Transport
 
 Prove: TypeAlias = Callable[[Transport, Sequence[Job], Sequence[Frame], bool], None]
-"""Tells what steps have answered over a connection, and confirms the last of them by new logins (True: as root)."""
+"""Reports the answers of steps over a connection, and confirms the last step by new logins (True: as root)."""
 
 
 def there(
     elsewhere: Elsewhere, place: Delegate, name: str, part: Sequence[Job], prove: Prove
 ) -> tuple[Sequence[Job], Sequence[Frame]]:
-    """Do one task of a host on another machine, while nobody else of the play does anything there.
+    """Run one task of a host on another machine, while no other host of the play runs anything there.
 
     Args:
         elsewhere: has the connections.
         place: the machine.
-        name: of the host.
+        name: the name of the host.
         part: the steps of the task, as they were planned.
-        prove: confirms what could cut off the next login there; nobody else's turn begins before that.
+        prove: confirms a step that could cut off the next login there; no other host gets its turn before that.
 
     Returns:
-        the steps as they were run, and their answers; no answers where nothing is left to do.
+        the steps as they were run, and their answers; no answers when nothing is left to do.
 
     Raises:
-        StepError: what is there cannot be told, or is refused by the module.
-        Reverted: nobody could log in there anew, and that machine has gone back by itself.
+        StepError: the state there is unknown, or the module refuses it.
+        Reverted: a new login there failed, and that machine has gone back by itself.
         DelegateLost: the machine cannot be reached.
     """
     planned = part[0].planned
@@ -50,7 +50,7 @@ def there(
                 return part, ()
             part = left
         if part[-1].waits:
-            transport.prove_ways()  # one that is shut already would make the change look guilty
+            transport.prove_ways()  # a way that is closed already must not be blamed on the change
         frames = send_to(transport, part, become=place.become)
         if part[-1].waits:
             prove(transport, part, frames, place.become)
@@ -58,7 +58,7 @@ def there(
 
 
 def unchanged(planned: Planned) -> Planned:
-    """Return a task that had nothing left to do when its turn came, with its result."""
+    """Return a task that turned out to have nothing left to do, with its result."""
     result, judge = {"changed": False}, planned.action.judge
     return replace(planned, result=judge.judged(result) if judge else result)
 

@@ -1,4 +1,4 @@
-"""What a host has done on other machines (``delegate_to``): on this one, or on hosts of the inventory."""
+"""The machines that run tasks for other hosts (``delegate_to``): this machine, or hosts of the inventory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _nobody(host: Host) -> Transport:
 
 @dataclass(slots=True)
 class _Machine:
-    """A host that does something for others: one connection to it, and one program at a time."""
+    """A host that runs tasks for others: one connection to it, and one program at a time."""
 
     turn: threading.Lock = field(default_factory=threading.Lock)
     transport: Transport | None = None
@@ -35,7 +35,7 @@ class _Machine:
 
 @dataclass(slots=True)
 class Elsewhere:
-    """The machines on which the hosts of a play have something done.
+    """The machines to which the hosts of a play delegate tasks.
 
     Attributes:
         connect: opens a connection to a host of the inventory.
@@ -47,14 +47,14 @@ class Elsewhere:
 
     @contextmanager
     def turn(self, place: Delegate, name: str) -> Iterator[Transport]:
-        """Have a machine for oneself, as far as the other hosts of the play are concerned.
+        """Hold a machine exclusively among the hosts of the play, and give the connection to it.
 
         Args:
-            place: the machine. On this one the hosts do not wait for each other.
-            name: of the host for which something is done.
+            place: the machine. On this machine (the controller) the hosts do not wait for each other.
+            name: the name of the host that delegates.
 
         Raises:
-            DelegateLost: it cannot be reached, or what was done there broke off; with both names.
+            DelegateLost: it cannot be reached, or the connection broke; the message has both names.
         """
         if place.host is None:
             yield LocalTransport(name, place.password)
@@ -72,7 +72,7 @@ class Elsewhere:
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
-        """Let no other host of the play do anything on a host meanwhile: one change waits there at a time."""
+        """Keep other hosts of the play from running anything on a host: only one change may wait there at a time."""
         with self._machine(name).turn:
             yield
 
@@ -81,7 +81,7 @@ class Elsewhere:
             return self._machines.setdefault(name, _Machine())
 
     def _transport(self, machine: _Machine, host: Host) -> Transport:
-        """Return the connection to a machine; that it cannot be made is found out once."""
+        """Return the connection to a machine; a machine that could not be reached is not tried again."""
         if machine.lost:
             raise copy.copy(machine.lost)
         if machine.transport is None:
@@ -93,7 +93,7 @@ class Elsewhere:
         return machine.transport
 
     def sender(self, place: Delegate, name: str) -> Send:
-        """Return what runs jobs of a host on a machine; it raises what `turn` raises."""
+        """Return a function that runs jobs of a host on a machine; it raises what `turn` raises."""
 
         def send(part: Sequence[Job]) -> list[Frame]:
             with self.turn(place, name) as transport:
@@ -102,14 +102,14 @@ class Elsewhere:
         return send
 
     def read(self, asked: Sequence[Action], name: str) -> Reading:
-        """Return what machines answer to those of a host's actions that are done there, in order; and what users lack.
+        """Probe a host's delegated actions on their machines; return the answers in order, and what users lack.
 
         Args:
-            asked: actions with a place.
-            name: of the host.
+            asked: a host's actions; those without a place are left out.
+            name: the name of the host.
 
         Raises:
-            DelegateLost: one cannot be read.
+            DelegateLost: a machine cannot be probed.
         """
         answers, lacks = dict[Delegate, Iterator[Observed | ConfigError]](), dict[int, str]()
         for place in dict.fromkeys(action.place for action in asked if action.place):
@@ -135,7 +135,7 @@ def send_to(transport: Transport, part: Sequence[Job], *, become: bool) -> list[
 
 
 def put_between(asked: Sequence[Action], reading: Reading, others: Reading) -> Reading:
-    """Return what a host has answered, with what other machines have put between, in the order of ``asked``."""
+    """Merge the answers of a host and of other machines into one reading, in the order of ``asked``."""
     own, those = iter(reading.observed), iter(others.observed)
     observed = tuple(next(those if action.place else own) for action in asked)
     return replace(reading, observed=observed, lacks={**reading.lacks, **others.lacks})

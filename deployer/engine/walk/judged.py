@@ -1,4 +1,4 @@
-"""What a task gave when it ran: its result, judged by the task's own words."""
+"""The result of a task that has run, judged by its own ``changed_when``, ``failed_when``, ``until`` and the like."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deployer.sh.captured import command_result, heard
 
 
 def readable(step: Step, out: str) -> str:
-    """Return what a step printed, for a person, its streams one after the other."""
+    """Return what a step printed, for a person: first stdout, then stderr."""
     if not step.person or "\x1e" not in out:
         return out
     told = heard(out)
@@ -25,19 +25,19 @@ def readable(step: Step, out: str) -> str:
 
 
 def settled_result(planned: Planned, frame: Frame, again: Callable[[], Frame]) -> Planned:
-    """Return what has run with its result.
+    """Return a task that has run, with its result.
 
     Args:
-        planned: with a judge.
+        planned: the task; it must have a judge.
         frame: the answer of its last step.
-        again: runs its steps once more, where something is waited for.
+        again: runs its steps once more, for ``until``.
 
     Raises:
-        StepError: it failed by its own words.
-        ConfigError: a condition of it is wrong.
+        StepError: the judge says that it failed.
+        ConfigError: one of its conditions is wrong.
     """
     judge = planned.action.judge
-    assert judge  # noqa: S101 - whoever asks has looked
+    assert judge  # noqa: S101 - the caller has checked
     result, tried = _result(planned, frame), 1
     while not judge.satisfied(result):
         if tried >= judge.tries:
@@ -62,7 +62,7 @@ def _result(planned: Planned, frame: Frame) -> dict[str, Any]:
 
 
 def result_failure(action: Action, result: Mapping[str, Any]) -> StepError:
-    """Return the error that a task has failed by its own words."""
+    """Return the error for a task that its judge says has failed."""
     said = "\n".join(str(result[key]) for key in ("stdout", "stderr", "msg") if result.get(key))
     shown = MASK if action.hides else said
     tail = "".join(f"\n    {line}" for line in shown.strip().splitlines()[-20:])

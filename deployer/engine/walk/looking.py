@@ -1,4 +1,4 @@
-"""One host is read, and what is left of its play is planned, as often as that tells more of it."""
+"""Probes one host and plans the rest of its play, again as long as a probe makes more of the play known."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class HostLook:
-    """What is read and planned of a host on its way through a play.
+    """One host's probes and plans on its way through a play.
 
     Attributes:
-        extra_probes: read-only fragments (the ladder's) that ride along with probes and so cost no exec of their own.
+        extra_probes: read-only fragments (the ladder's) that are sent with the probes and so cost no exec of their own.
         extra_results: their latest answers.
-        elsewhere: the machines on which the host has something done.
-        watched: units that they ask systemd about.
-        behind: the run has plays before this one. Where it only reads, a user has not yet what they would give him.
+        elsewhere: the machines to which the host delegates tasks.
+        watched: units that the extra probes ask systemd about.
+        behind: the run has plays before this one. In a dry run, a user does not have yet what they would give him.
     """
 
     transport: Transport
@@ -57,7 +57,7 @@ class HostLook:
             self._told_results()
 
     def _plan(self, *, refuses: bool = True) -> Plan:
-        """Read and plan what is left, as often as that tells more of it."""
+        """Probe and plan what is left, again as long as a probe makes more of it known."""
         while True:
             reading = self._read(self._remaining)
             if refuses:
@@ -85,7 +85,7 @@ class HostLook:
                 return plan
 
     def _resolved(self, base: int) -> bool:
-        """Resolve what waits for results that are known by now, and return whether any does; ``base``: what is done."""
+        """Resolve actions that wait for results known by now; return whether there are any. ``base``: actions done."""
         before, resolved = self.host_play, self._results and self._results.resolved(self.host_play)
         if not resolved:
             return False
@@ -94,7 +94,7 @@ class HostLook:
         idle = [handler for handler in before.handlers if handler.waits and handler.task.name not in due]
         noted = {name for handler in idle for name in (handler.task.name, handler.label)} & self._notified
         if not any(handler.waits for handler in resolved.handlers) and not due & self._notified:
-            noted |= self._told_results().heard.keys()  # those that waited for these are done without
+            noted |= self._told_results().heard.keys()  # no handler waits for the results of these any more
         if self._begun and noted:
             from deployer.engine.walk.steps import take_back
 
@@ -104,13 +104,13 @@ class HostLook:
     def _made(self, actions: Sequence[Action], reading: probe.Reading, waking: Collection[int] = ()) -> Plan:
         handlers = () if self._failed else self.host_play.handlers
         anew = self._results.anew(handlers) if self._results else handlers
-        ran = self._results.heard if self._results else {}  # the host keeps notes of them until others have run
+        ran = self._results.heard if self._results else {}  # the host keeps their notes until others have run
         pending = reading.pending.difference(*(notes_of(one) for one in handlers if one.task.name in ran))
         reading = replace(reading, pending=frozenset(pending))
         return planning.make(actions, reading, handlers, frozenset(self._notified), waking, anew)
 
     def _note_woken(self, tasks: Sequence[Planned]) -> None:
-        """Remember the handlers that readings have woken, where these tasks are done and the handlers are not."""
+        """Remember handlers that tasks which only read have notified, if they have not been flushed since."""
         last = max((i for i, planned in enumerate(tasks) if planned.action.flush), default=0)
         self._notified.update(name for planned in tasks[last:] if planned.wakes for name in planned.notify)
 
@@ -132,7 +132,7 @@ class HostLook:
         return put_between(asked, reading, self.elsewhere.read(asked, self.transport.name))
 
     def _go_on_after(self, error: StepError) -> int:
-        """Let the blocks around a task that has failed take over, and return its place."""
+        """Continue with ``rescue`` or ``always`` of the blocks around a failed task; return the task's place."""
         from deployer.engine.walk import rescue
 
         place = rescue.failed_place(self.host_play, error)
@@ -149,11 +149,11 @@ class HostLook:
     def _tell(self, plan: Plan) -> None:
         for planned in plan.all:
             if planned.action.says and id(planned.action) in self._said:
-                continue  # a later segment says it no second time
+                continue  # an earlier segment has said it
             self._said.add(id(planned.action))
             self.emit(planned.event(self.transport.name))
 
 
 def asked_of(actions: Sequence[Action]) -> list[Action]:
-    """Return those that have a module."""
+    """Return the actions that are not skipped: these have a module to probe."""
     return [action for action in actions if not action.skip]

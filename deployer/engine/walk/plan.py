@@ -1,4 +1,4 @@
-"""Desired minus observed: an ordered list of changes, each with one of three answers. Pure."""
+"""Makes the plan: desired minus observed, as an ordered list of tasks with a verdict each. Pure."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _RUNS_ALWAYS = "runs every time; what it changes is not known"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would happen on one host: tasks in order, then the handlers they wake.
+    """What would happen on one host: tasks in order, then the handlers that they notify.
 
-    Where handlers are flushed on the way (``meta: flush_handlers``), those that run there stand among the tasks.
+    Handlers that run at a ``meta: flush_handlers`` are listed among the tasks, at that place.
     """
 
     tasks: tuple[Planned, ...]
     handlers: tuple[Planned, ...] = ()
     awaited: bool = False
-    """A handler behind its handlers waits for what they give."""
+    """Whether a later handler, not in this plan, waits for the results of these handlers."""
 
     @property
     def all(self) -> tuple[Planned, ...]:
@@ -36,31 +36,31 @@ class Plan:
 
     @property
     def changing(self) -> tuple[Planned, ...]:
-        """Those that will do something: change what is otherwise, or run as they do every time."""
+        """Those that will do something: change what differs, or run because they run every time."""
         return tuple(planned for planned in self.all if planned.verdict in ("change", "runs"))
 
     @property
     def drifting(self) -> tuple[Planned, ...]:
-        """Those that find something otherwise than declared; what runs every time is not judged."""
+        """Those that find a difference to the declaration; tasks that run every time do not count."""
         return tuple(planned for planned in self.changing if planned.verdict == "change")
 
     @property
     def own(self) -> int:
-        """How many of its tasks are tasks, and no handlers that run among them."""
+        """The number of its tasks without the handlers listed among them."""
         return sum(not planned.handler for planned in self.tasks)
 
     def stirs(self, *, judged: bool) -> bool:
-        """Return whether there is anything to do; ``judged``: what runs every time does not count."""
+        """Return whether there is anything to do; ``judged``: do not count tasks that run every time."""
         return bool((self.drifting if judged else self.changing) or self.unknown or self.refused)
 
     def not_judged(self) -> Plan:
-        """Return it in an audit's words: of what runs every time nobody can say whether it is as declared."""
+        """Return the plan for an audit, which cannot judge tasks that run every time."""
         told = "not judged: it runs every time"
         changing = [planned for planned in self.tasks if planned.verdict == "change" or planned.wakes]
         names = {name for planned in changing for name in planned.notify}
 
         def quiet(planned: Planned) -> Planned:
-            """A handler that only such a task wakes is no drift either."""
+            """A handler that only such a task notifies is not drift either."""
             own = {planned.action.task.name, planned.action.label}
             woken = planned.handler and planned.verdict == "change" and not planned.reason and names.isdisjoint(own)
             return replace(planned, verdict="runs", reason=told) if woken or planned.verdict == "runs" else planned
@@ -68,36 +68,36 @@ class Plan:
         return Plan(tuple(map(quiet, self.tasks)), tuple(map(quiet, self.handlers)))
 
     def counts(self) -> tuple[int, int, int]:
-        """Return how many tasks and handlers it changes, how many run as they do every time, how many are handlers."""
+        """Return three numbers: tasks and handlers that change, those that run every time, and handlers in all."""
         runs = {id(planned.action) for planned in self.changing if planned.verdict == "runs"}
         changes = {id(planned.action) for planned in self.drifting + self.refused}
         return len(changes), len(runs), len({id(planned.action) for planned in self.all if planned.handler})
 
     @property
     def unknown(self) -> tuple[Planned, ...]:
-        """Those whose answer needs an earlier task to have run."""
+        """Those whose verdict is known only after an earlier task has run."""
         return tuple(planned for planned in self.all if planned.verdict == "unknown")
 
     @property
     def refused(self) -> tuple[Planned, ...]:
-        """Those that a deploy would refuse because of what the host says; with the reasons."""
+        """Those that a deploy would refuse because of what the host reports, with the reasons."""
         return tuple(planned for planned in self.all if planned.verdict == "refused")
 
     def may_restart(self, units: frozenset[str]) -> frozenset[str]:
         """Return which of these units may be stopped or started.
 
-        What stands behind a task that is unknown until run may turn out to be due when that has run.
+        A task that comes after an unknown one may turn out to be due when that one has run.
         """
         behind = dropwhile(lambda planned: planned.verdict != "unknown", self.tasks)
         reached = [planned.reaches(units) for planned in behind if planned.verdict != "skipped"]
         return frozenset().union(*(planned.may_restart(units) for planned in self.all), *reached)
 
     def will_restart(self, units: frozenset[str]) -> bool:
-        """Return whether it is known already that one of these units is stopped or started."""
+        """Return whether the plan already knows that it stops or starts one of these units."""
         return any(planned.may_restart(units) for planned in self.changing)
 
     def ahead(self) -> tuple[Plan, Plan]:
-        """Split off the steps that may run ahead of a host's turn: those before which nothing else has to change."""
+        """Split off the steps that may run before a host's turn: those that need no other change before them."""
         now: list[Planned] = []
         left, free = list(self.tasks), True
         for i, planned in enumerate(self.tasks):
@@ -105,7 +105,7 @@ class Plan:
                 continue
             head = planned.head if free or planned.action.module.STANDS_ALONE else ()
             if planned.action.task.blocks or planned.action.place:
-                head = ()  # its failure is looked at where it stands; on another machine all is in its order
+                head = ()  # a block handles the failure in its place, and a delegated task runs in its place
             rest = planned.steps[len(head) :]
             if head:
                 now.append(replace(planned, steps=head))
@@ -155,7 +155,7 @@ def _done(planned: Planned) -> Planned:
 
 @dataclass(slots=True)
 class _Place:
-    """What the tasks so far would leave on a machine: on the host, or on one that does something for it.
+    """What the tasks so far would leave on one machine: the host, or one that it delegates to.
 
     Attributes:
         touched: what they alter, in the words of `Module.alters`.
@@ -166,14 +166,14 @@ class _Place:
     written: dict[str, str] = field(default_factory=dict)
 
     def observed(self, action: Action, answer: Observed, *, quiet: bool) -> Observed:
-        """Return how a task will find the machine; ``quiet``: nothing before it changes anything."""
-        # Also where nobody asks for it: it may fail, and what stands behind it must not run then.
+        """Return the state in which a task will find the machine; ``quiet``: nothing before it changes anything."""
+        # Also when no other task uses its result: it may fail, and then the tasks after it must not run.
         if action.answers and not quiet:
             return Unknown(READS_LATER)
         return action.module.foresee(self.written, frozenset(self.touched), answer)
 
     def after(self, one: Planned) -> None:
-        """Take in what one more task would do."""
+        """Add what one more task would do."""
         if one.verdict == "ok":
             return
         module, changes = one.action.module, {change.key: change for change in one.changes}
@@ -195,11 +195,11 @@ def make(
 
     Args:
         actions: the tasks in order, skipped ones included; ``reading`` answers those that are not skipped.
-        reading: what the host says.
+        reading: what the host reports.
         handlers: all handlers of the play.
-        notified: names of handlers that earlier segments of this run have woken.
-        waking: ids of the actions that only read, and say of it that something has changed.
-        anew: the handlers, as they are where they are woken after they had been flushed.
+        notified: names of handlers that earlier segments of this run have notified.
+        waking: ids of actions that only read, and whose ``changed_when`` says that something has changed.
+        anew: the handlers to use for notifications after a flush.
     """
     places: dict[str, _Place] = {}
     answers = iter(reading.observed)
@@ -233,7 +233,7 @@ def make(
 
 
 def planned_of(action: Action, observed: Observed, handlers: Sequence[Action]) -> Planned:
-    """Return what is planned for one task, of which this is seen."""
+    """Return what is planned for one task, given its observed state."""
     if isinstance(observed, Unknown):
         return Planned(action, "unknown", reason=observed.reason)
     if action.module.handler_only:

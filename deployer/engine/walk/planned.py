@@ -1,4 +1,4 @@
-"""A plan's answer for one task, and which handlers tasks wake: those that will run, and those that may."""
+"""A plan's verdict on one task, and the handlers that tasks notify: those that will run, and those that may."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from deployer.modules import Step
 from deployer.resolve import Action
 
 _RUNS = 2
-"""How often one handler runs at most in one run: handlers may notify each other in a circle."""
+"""The most times that one handler runs in one run: handlers may notify each other in a circle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The plan's answer for one task of one host.
+    """The plan's verdict on one task of one host.
 
     Attributes:
         done_within: handlers that its own steps run.
-        wakes: it only reads, and ``changed_when`` says of what it read that something has changed.
-        result: what it gave when it ran, where somebody asks.
+        wakes: it only reads, and its ``changed_when`` says that something has changed, so it notifies its handlers.
+        result: its result when it has run; None for a task without a judge.
     """
 
     action: Action
@@ -40,12 +40,12 @@ class Planned:
 
     @property
     def notify(self) -> frozenset[str]:
-        """The names of the handlers that it wakes."""
+        """The names of the handlers that it notifies."""
         return frozenset(self.action.notify) - self.done_within
 
     @property
     def head(self) -> tuple[Step, ...]:
-        """The steps that it begins with and that have no effect on what runs."""
+        """Its first steps, as long as they have no effect on what runs (`Step.ahead`)."""
         return tuple(takewhile(lambda step: step.ahead, self.steps))
 
     def may_restart(self, units: frozenset[str]) -> frozenset[str]:
@@ -60,7 +60,7 @@ class Planned:
         return units.intersection(module.touches()) or (units if module.RESTARTS_NODES else frozenset())
 
     def event(self, host: str) -> TaskPlanned:
-        """Return the answer as an event."""
+        """Return the verdict as an event."""
         mark, changes = str(self.action.task.mark), self.changes
         if self.action.hides:
             changes = tuple(Change(one.key, one.before and MASK, one.after and MASK) for one in changes)
@@ -73,7 +73,7 @@ def handler_id(action: Action) -> str:
 
 
 def notes_of(action: Action) -> set[str]:
-    """Return the names of all notes of a handler: a note made while it waited for a result has its written name."""
+    """Return the names of all notes of a handler: one made while it waited for a result has its untemplated name."""
     return {handler_id(action), _note(action, str(action.task.name))}
 
 
@@ -86,8 +86,8 @@ def woken_handlers(
 ) -> tuple[Planned, ...]:
     """Return the handlers that will run, and those that may, in order.
 
-    As in Ansible they are gone through in the order of their definition, and again for those that a later one has
-    notified. A handler that others notify after it ran runs once more, and no more often than that.
+    As in Ansible they run in the order of their definition, and then again those that a later handler has notified. A
+    handler that is notified after it ran runs once more, but not more often than that.
     """
     due = [task for task in tasks if task.verdict in ("change", "runs") and not task.action.task.result.unchanged]
     undecided = [task for task in due if task.action.task.result.decides]

@@ -1,4 +1,4 @@
-"""Read in one breath: all tasks of a host become one program, and its answers become observed states."""
+"""Probes a host in one exec: all tasks become one program, and its answers become observed states."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PROBE_TIMEOUT = 120.0
 """Seconds a host may stay silent while it answers a probe."""
 READS_LATER = "it reads what earlier tasks may change"
 LACK = "\x1d"
-"""Before and after what a user lacks; then comes the probe's own answer."""
+"""Stands before and after the words that say what a user lacks; the probe's own answer follows."""
 _BEHIND = sh("echo {}; exit 3", READS_LATER)
-"""In place of what reads behind a task that runs every time: what it says now is of no use, so it is not asked."""
+"""Replaces the probe of a reading task after a task that runs every time: what it would read now may be outdated."""
 _PENDING = Sh('for noted in "$home"/notified/*; do [ ! -e "$noted" ] || echo "${noted##*/}"; done')
 _BARRED = 4
 """The status of a probe whose user may not enter a directory (`hidden` of the prelude)."""
@@ -28,12 +28,12 @@ _BARRED = 4
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one host says, in one breath.
+    """What one host answered to one probe.
 
     Attributes:
         observed: one answer for each action asked; a ConfigError where the module refuses what it sees.
-        pending: ids of handlers that an earlier run notified and did not live to run.
-        extra: answers of the fragments that rode along (the ladder's), in order.
+        pending: ids of handlers that an earlier run notified but did not run before it ended.
+        extra: answers of the extra fragments (the ladder's), in order.
         lacks: what users lack, by the ids of their actions.
     """
 
@@ -50,9 +50,9 @@ def probe_program(
 
     Args:
         actions: in their order.
-        become: as root.
-        extra: fragments that ride along.
-        watched: units that those ask systemd about, in the same go where any are asked about at all.
+        become: run as root.
+        extra: further fragments to run with it.
+        watched: units that these fragments ask systemd about; they join the question about the tasks' units, if any.
     """
     first = next((i for i, action in enumerate(actions) if action.module.handler_only), len(actions))
     behind = {i for i, action in enumerate(actions) if i > first and action.answers}
@@ -88,7 +88,7 @@ def read_probes(actions: Sequence[Action], frames: Iterable[Frame]) -> Reading:
 
 
 def accept_answers(actions: Sequence[Action], reading: Reading) -> tuple[Observed, ...]:
-    """Return the answers, none of which a module refuses.
+    """Return the answers if no module refuses one of them.
 
     Raises:
         ConfigError: modules refuse what they see, such as a firewall that would cut off this run; all of them at once.
@@ -107,7 +107,7 @@ def probe_environment(variables: Mapping[str, str], text: Sh) -> Sh:
 
 
 def _asking(action: Action) -> Sh:
-    """Return a task's probe; where it has a user of its own, it says first what he lacks."""
+    """Return a task's probe; if the task has a user of its own, the probe first prints what this user lacks."""
     text = action.module.probe()
     if not action.user:
         return text
@@ -134,7 +134,7 @@ def _observe(action: Action, frame: Frame) -> Observed | ConfigError:
 
 
 def _placed(error: E, action: Action) -> E:
-    """Return an error that names the task it comes from."""
+    """Return the error with the task that it comes from in its message."""
     error.where = error.where or str(action.task.mark)
     error.message = f"{action.label}: {error.message}"
     return error

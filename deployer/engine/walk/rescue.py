@@ -1,4 +1,4 @@
-"""A task has failed: what its blocks have left of the host's play."""
+"""After a task has failed: what its blocks (``rescue``, ``always``) leave to do of the host's play."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def failed_place(host_play: HostPlay, error: StepError) -> int:
     """Return the place of the action that has failed.
 
     Raises:
-        StepError: the error itself, where it is none of the play's tasks in a block.
+        StepError: the error itself, if the failed task is in no block of the play, or the host has reverted by itself.
     """
     places = (i for i, one in enumerate(host_play.actions) if one is error.failed and one.task.blocks)
     place = next(places, None)
@@ -30,14 +30,14 @@ def failed_place(host_play: HostPlay, error: StepError) -> int:
 
 
 def rescued(host_play: HostPlay, place: int, error: StepError, results: Results, *, running: bool) -> HostPlay:
-    """Return the play with what is left of it: the block's rescue, or what is done always.
+    """Return the play with what is left to do: the block's ``rescue``, or its ``always``.
 
     Args:
-        host_play: as it was resolved so far.
-        place: of the action that has failed.
+        host_play: as resolved so far.
+        place: the place of the action that has failed.
         error: its failure.
-        results: of its actions.
-        running: changes are made; a plan has no use for what is done always on a host that has failed.
+        results: the results of the play's actions.
+        running: changes are being made; a plan leaves out ``always`` on a host that has failed.
 
     Raises:
         StepError: the host has failed, and nothing is left to do.

@@ -1,4 +1,4 @@
-"""What the results of a host's tasks are, as far as they are known: from what the probe read, and from what has run."""
+"""The results of a host's tasks, as far as they are known from probes and from tasks that have run."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Results:
     """The results of one host's actions, by their place in its play.
 
     Attributes:
-        known: of those that have a judge.
-        heard: of handlers that register theirs.
+        known: results of actions that have a judge.
+        heard: results of handlers that register them, by the handler's name.
         pause: waits some seconds between two tries.
-        running: changes are made, so what waits is waited for.
+        running: changes are being made, so a condition of ``until`` is waited for.
     """
 
     known: dict[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -40,18 +40,18 @@ class Results:
     _tries: dict[int, int] = field(default_factory=dict)
 
     def learn(self, plan: Plan, observed: Sequence[Any], base: int) -> tuple[Plan, bool]:
-        """Keep what a plan tells of results.
+        """Keep the results that a plan already shows.
 
         Args:
-            plan: what was made of a reading.
-            observed: the answers to those of its actions that are not skipped.
+            plan: made from a reading.
+            observed: the answers for its actions that are not skipped.
             base: the place of its first action among those of the play.
 
         Returns:
-            the plan, in which readings that wait for something are unknown; whether it has to be read again.
+            the plan, in which reading tasks whose ``until`` is not met are unknown; whether to probe again.
 
         Raises:
-            StepError: a reading failed, or what it waits for has not come about.
+            StepError: a reading task failed, or its ``until`` was not met in all its tries.
         """
         answers, quiet, wait = iter(observed), True, 0.0
         tasks, place = [], base
@@ -72,7 +72,7 @@ class Results:
     def _one(
         self, planned: Planned, judge: ResultJudge, answer: Any, place: int, *, quiet: bool
     ) -> tuple[Planned, float]:
-        """Keep one result; return what is planned, and the seconds after which it has to be read again."""
+        """Keep one result; return what is planned, and the seconds until it has to be probed again (0: not again)."""
         module = planned.action.module
         if planned.verdict != "ok":
             self.known[place] = self._foreseen(planned, judge)
@@ -98,10 +98,10 @@ class Results:
         words, name = planned.action.task.result, planned.action.task.result.register
         changed = not (words.unchanged or planned.action.module.SAYS_UNCHANGED)
         known = {} if words.decides or words.failed_when else {"changed": changed, "failed": False, "skipped": False}
-        if known and judge.ignores:  # it may fail, and those behind it may ask whether it has
+        if known and judge.ignores:  # it may fail, and later tasks may ask whether it has
             known = {"skipped": False, **({} if changed else {"changed": False})}
         place = planned.action.place
-        if place and place.host and planned.verdict == "change":  # another host of the play may have it done before
+        if place and place.host and planned.verdict == "change":  # another host of the play may do the same first
             known.pop("changed", None)
         return Foreseen(name, f"{planned.action.label!r} has not run yet", known)
 
@@ -110,25 +110,25 @@ class Results:
             raise result_failure(action, result)
 
     def failed(self, action: Action, place: int, result: Mapping[str, Any]) -> None:
-        """Keep the result of an action that has failed, and forget those of all behind it."""
+        """Keep the result of an action that has failed, and forget the results of all later ones."""
         self._used.clear()
         self.known = {at: one for at, one in self.known.items() if at < place}
         if action.judge:
             self.known[place] = {"changed": False, **result, "failed": True}
 
     def ran(self, planned: Planned, actions: Sequence[Action]) -> None:
-        """Keep what a task, one of these, gave when it ran, or a handler."""
+        """Keep the result of a task (one of ``actions``) or a handler that has run."""
         if planned.handler and planned.result is not None:
             self.heard[planned.action.task.name] = planned.result
         elif planned.result is not None:
             self.known[next(i for i, one in enumerate(actions) if one is planned.action)] = planned.result
 
     def listen(self, plan: Plan, handlers: Sequence[Action]) -> None:
-        """Note which handlers run next, and which do not although one that runs waits for what they register.
+        """Note which handlers run next, and which do not run although one that runs waits for their results.
 
         Args:
-            plan: of what is left. What is said here of handlers is said of those that run first in it.
-            handlers: all of the play.
+            plan: the plan of what is left; only the handlers that run first in it are looked at.
+            handlers: all handlers of the play.
         """
         begin = next((i for i, one in enumerate(plan.tasks) if one.action.flush), len(plan.tasks))
         first = list(takewhile(lambda one: one.handler, plan.all[begin + (begin < len(plan.tasks)) :]))
@@ -136,35 +136,35 @@ class Results:
         for name in woken.keys() & self.heard.keys():
             del self.heard[name]  # it runs once more
         if any(one.verdict == "unknown" for one in plan.tasks[:begin]):
-            return  # that may wake them
+            return  # an unknown task may still notify them
         awaited = {one.module.name for one in woken.values() if isinstance(one.module, Awaiting)}
         for task in (one.task for one in handlers if one.task.result.register in awaited):
             if task.name not in woken:
                 self.heard.setdefault(task.name, None)
 
     def anew(self, handlers: tuple[Action, ...]) -> tuple[Action, ...]:
-        """Return handlers as they are where they are woken once more: what others register, they wait for again."""
+        """Return the handlers for another notification: those that use results of others wait for them again."""
         found = {id(one): one for one in (self._late.get(one.task.name, one) for one in handlers)}
         return tuple(found.values())
 
     def flushed(self, handlers: tuple[Action, ...]) -> tuple[Action, ...]:
-        """Return the handlers for what is behind those that were flushed, to be resolved once more."""
+        """Return the handlers for the tasks after a flush; they are resolved once more."""
         self._used.clear()
         return self.anew(handlers)
 
     def _now(self) -> dict[int | str, int]:
-        """Return what is known, by its identity: a result of which only a part is known cannot be compared."""
+        """Return the identity of each known result: results that are only partly known cannot be compared."""
         known: dict[int | str, int] = {place: id(result) for place, result in self.known.items()}
         return known | {name: id(result) for name, result in self.heard.items()}
 
     def forgiven(self, actions: Sequence[Action]) -> set[int]:
-        """Return the ids of those that have failed, and may."""
+        """Return the ids of actions that have failed and are allowed to (``ignore_errors``)."""
         return {id(one) for i, one in enumerate(actions) if i in self.known and _failed(self.known[i])}
 
     def resolved(self, host_play: HostPlay) -> HostPlay | None:
-        """Return the play resolved once more, where something waits for what is known by now; None where nothing does.
+        """Return the play resolved once more if something waits for results known by now; None if nothing does.
 
-        What stands before the first action that waits stays as it is, and so do handlers that do not wait.
+        Actions before the first one that waits stay as they are, and so do handlers that do not wait.
         """
         count = waiting(host_play.actions)
         late = [handler.module for handler in host_play.handlers if handler.waits]
@@ -181,7 +181,7 @@ class Results:
         except ConfigError as error:
             if not self.running:
                 raise
-            raise StepError(error.message, where=error.where, hint=error.hint) from None  # hosts have been touched
+            raise StepError(error.message, where=error.where, hint=error.hint) from None  # hosts have changed already
         handlers = host_play.with_handlers(fresh.handlers)
         if count is None or _stuck(host_play.actions, fresh.actions, count):
             left = [handler.module for handler in handlers if handler.waits]
@@ -190,7 +190,7 @@ class Results:
 
 
 def _stuck(actions: Sequence[Action], fresh: Sequence[Action], count: int) -> bool:
-    """Return whether the first action that waits, this one, still waits for the same when it is resolved once more."""
+    """Return whether action number ``count``, the first that waits, still waits for the same after resolving again."""
     later = waiting(fresh)
     same = later is not None and fresh[later].module == actions[count].module
     return later is not None and later <= count and same and len(fresh) == len(actions)

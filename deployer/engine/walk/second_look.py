@@ -1,4 +1,4 @@
-"""Success means that a second reading agrees."""
+"""The second reading after a deploy: success means that it agrees with the declaration."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from deployer.resolve.rescuing import forgiven
 
 
 def to_look_at(actions: Sequence[Action], host_play: HostPlay, failed: Collection[int]) -> list[Action]:
-    """Return the actions of a play whose end state is asked about once more.
+    """Return the actions of a play whose end state is probed once more.
 
     Args:
         actions: those that have a module.
-        host_play: says which blocks have failed and were rescued.
-        failed: ids of those that have failed, and may.
+        host_play: knows which blocks have failed and were rescued.
+        failed: ids of actions that have failed and are allowed to.
     """
     failures = host_play.failures
     return [
@@ -28,15 +28,15 @@ def to_look_at(actions: Sequence[Action], host_play: HostPlay, failed: Collectio
 
 
 def check_second_look(asked: Sequence[Action], answers: Sequence[Observed], waiting: Collection[int]) -> None:
-    """Compare what a host says after a deploy with what is declared.
+    """Compare the state of a host after a deploy with the declaration.
 
     Args:
         asked: actions.
-        answers: what the host says of each.
-        waiting: ids of those that are not done yet.
+        answers: the observed state of each.
+        waiting: ids of actions that have steps left for later.
 
     Raises:
-        NotConverged: one is otherwise.
+        NotConverged: one differs, or its state is unknown.
     """
     for action, observed in zip(asked, answers, strict=True):
         if id(action) in waiting:

@@ -1,4 +1,4 @@
-"""The steps of a plan as one program, with the engine's own notes between them: which handlers are still to run."""
+"""The steps of a plan as one program, with the engine's notes between them about handlers that still have to run."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from deployer.sh import Frame, Program, Sh, lines, sh
 from deployer.transport.base import Transport
 
 STEP_TIMEOUT = 600
-"""Seconds a host has for one step (a package installation, an unpack), and a person's command that says no timeout."""
+"""Seconds for one step (a package installation, an unpack), and for a user's command without a timeout of its own."""
 GRACE = 30
-"""Seconds a host has to kill a command after its deadline, and to say so."""
+"""Seconds that a host has to kill a command after its deadline and to report that."""
 TOLD = 20_000
-"""Bytes of each stream of a command that its ``register`` holds; a step tells 64 KiB in all."""
+"""Bytes of each stream of a command that its ``register`` holds; a step reports 64 KiB in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +40,20 @@ class Job:
 
     @property
     def place(self) -> Delegate | None:
-        """Where it runs, if not on the host; the bookkeeping is the host's."""
+        """The machine it is delegated to, if any; bookkeeping runs on the host itself."""
         return self.planned.action.place if self.step else None
 
 
 Send: TypeAlias = Callable[[Sequence[Job]], Iterable[Frame]]
-"""Runs jobs somewhere, and yields what they answer."""
+"""Runs jobs on some machine, and yields their answers."""
 
 
 def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
-    """Yield what has to run, in order.
+    """Yield the jobs of a plan, in order.
 
-    Before a task that notifies, the host notes the handlers; each is forgotten after it ran. So a run that is killed in
-    between cannot lose a restart: the next one finds the note. One that others wait for, because they use its result,
-    is forgotten with the last of them: the next run would need it again.
+    Before a task that notifies, the host writes a note for each handler, and removes it after the handler has run. So a
+    run that is killed in between cannot lose a restart: the next run finds the note. The note of a handler whose result
+    other handlers use is removed together with theirs, because the next run would need its result again.
     """
     given = [handler for handler in handlers if handler.task.result.register]
     last = {planned.action.task.name: planned for planned in plan.changing if planned.handler}
@@ -106,20 +106,20 @@ def step_program(work: Sequence[Job], *, become: bool) -> Program:
 
 
 def patience(program: Program, work: Sequence[Job] = ()) -> float:
-    """Return the seconds that each step of a program may take: as long as the longest, a person's commands included."""
+    """Return the seconds that each step of a program may take: those of the longest one, users' commands included."""
     own = (job.step.seconds for job in work if job.step)
     return max(STEP_TIMEOUT, *program.people.values(), *own, 0) + GRACE
 
 
 def told_apart(text: Sh) -> Sh:
-    """Return a command's text so that it tells its streams apart."""
+    """Return a command's text, wrapped so that its output has stdout and stderr apart."""
     from deployer.sh.captured import captured
 
     return captured(text, TOLD, fails=True)
 
 
 def finish(transport: Transport, what: str, step: Sh, *, become: bool, seconds: float = 0) -> None:
-    """Run one step of the engine's own on a host, which may take ``seconds`` where that is longer than others may.
+    """Run one of the engine's own steps on a host; it may take ``seconds``, but never less than STEP_TIMEOUT.
 
     Raises:
         StepError: it failed; its output's last lines are in the message.
@@ -132,7 +132,7 @@ def finish(transport: Transport, what: str, step: Sh, *, become: bool, seconds: 
 
 
 def take_back(transport: Transport, host_play: HostPlay, named: Collection[str]) -> None:
-    """Forget on a host which handlers were noted for a task that may notify them, and then changed nothing."""
+    """Remove a host's notes of handlers for a task that might have notified them, but then changed nothing."""
     noting = [one for one in host_play.handlers if {one.task.name, one.label} & set(named)]
     left = sorted(set[str]().union(*map(notes_of, noting)))
     finish(transport, "forget the handler", sh('cd "$home/notified" && rm -f -- {}', left), become=host_play.become)

@@ -1,6 +1,6 @@
-"""Large files go to a host ahead of the program that uses them, so that an upload which is cut can be tried again.
+"""Uploads large files before the program that uses them, so that an interrupted upload can be resumed.
 
-The program that takes them has no step: however much of it has run when the connection breaks, nothing runs twice.
+The program that receives them has no step: wherever the connection breaks, nothing runs twice.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from deployer.sh import Program, Sh, sh
 from deployer.transport.base import Transport
 
 LARGE = 1 << 20
-"""Bytes from which on the host keeps what it has of a file when the connection breaks (``sh/prelude.sh``)."""
+"""Files of more bytes than this are kept partially by the host when the connection breaks (``sh/prelude.sh``)."""
 UPLOAD_TIMEOUT = 180.0
-"""Seconds without a byte going out, while a host writes and digests what it has got."""
+"""Seconds that may pass without a byte being sent, while a host writes and digests what it has received."""
 PAUSES = (1.0, 3.0, 6.0)
-"""Seconds before each new try."""
+"""Seconds before each further try."""
 GONE = 12.0
-"""Seconds from a break on in which the host may be tried again while it does not answer at all: a host that is cut off
-is told within 45 s, its keepalive and the last connecting included."""
+"""Seconds after a break in which an unreachable host is tried again: so a host that is cut off is reported within 45 s,
+including its keepalive and the last attempt to connect."""
 
 _KEEP = Sh('rm -f -- "$blobs/0"')
-"""Without the link to it, the file outlives the program."""
+"""The program deletes its blobs when it ends; without this link the file stays."""
 _ARRIVED = '[ ! -f "$home/part."{0} ] || wc -c <"$home/part."{0}'
 
 
 def large(blobs: Sequence[Blob]) -> list[Blob]:
-    """Return the files that are sent ahead, each once."""
+    """Return the files that are uploaded before the program, each once."""
     return list({blob.sha256: blob for blob in blobs if blob.path and blob.size > LARGE}.values())
 
 
@@ -43,16 +43,16 @@ def send(
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Put a file on a host that is worked on as root; it stays there, named after its content, for the next program.
+    """Put a file on a host as root; it stays there, named after its content, for the next program.
 
-    When the connection breaks it is made anew and the upload goes on where it ended, at most three times, and not for
-    long while the host cannot be reached.
+    When the connection breaks, it is opened again and the upload continues where it stopped: at most three times, and
+    not for long while the host is unreachable (`GONE`).
 
     Raises:
-        ConnectionLost: it broke once more. What has arrived stays on the host for the next run.
+        ConnectionLost: it did not succeed in all tries. The part that has arrived stays on the host for the next run.
         StepError: there is no room for it.
         Locked: another run sends the same file.
-        HostError: the host cannot be reached any more, or does not let us in.
+        HostError: the login is refused, or the host key is wrong.
     """
     emit(Stage(transport.name, "upload"))
     try:
@@ -73,7 +73,7 @@ def send(
         except (HostKeyError, AuthError):
             raise
         except (ConnectionLost, Unreachable, Locked) as error:
-            # Locked: the host has not noticed yet that the connection before is gone.
+            # Locked: the host has not noticed yet that the previous connection is gone.
             last, broke = error, min(broke, clock())
     said = f"the upload was interrupted, and did not succeed in {tries} tries: {last.message}"
     hint = "nothing was changed, and the host keeps the uploaded part: start the run again"

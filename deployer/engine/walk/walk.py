@@ -1,4 +1,4 @@
-"""One host's walk: probe, plan, apply segment by segment, then look again. A dry run is a walk that stops earlier."""
+"""One host's walk: probe, plan, apply segment by segment, probe again. A dry run is a walk that stops earlier."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ class Walk(HostLook):
     """A host on its way through a play.
 
     Attributes:
-        changed: tasks and handlers that changed, or in a plan would change; ``ran``: those that run every time.
-        handled: handlers among them, and those that may be woken.
+        changed: number of tasks and handlers that changed, or in a plan would change.
+        ran: number of those that run every time.
+        handled: number of handlers that ran, or in a plan will or may run.
         switched: a step that switches nodes has run.
-        first: the plan that the first probe gave; in a deploy what is left of it.
-        waits: what only takes away, and waits until all hosts of the play have had their turn.
-        units: of the host's nodes.
+        first: the plan from the first probe; in a deploy, what is left of it.
+        waits: steps that only take something away; they wait until all hosts of the play have had their turn.
+        units: the units of the host's nodes.
     """
 
     changed: int = 0
@@ -39,20 +40,20 @@ class Walk(HostLook):
 
     @property
     def total(self) -> int:
-        """Tasks that are not skipped, and handlers that were woken."""
+        """The number of tasks that are not skipped, plus `handled`."""
         return sum(not action.skip for action in self.host_play.actions) + self.handled
 
     def plan(self) -> Plan:
-        """Probe and plan everything, tell it, and return it.
+        """Probe and plan everything, emit the plan, and return it.
 
         Raises:
-            ConfigError: a module refuses what the host says.
+            ConfigError: a module refuses what the host reports.
             HostError: the host was lost or cannot be read.
         """
         return self._begin_with(self._plan())
 
     def audit(self) -> Plan:
-        """Do as `plan` does; what a module refuses is told beside all else that is not as declared.
+        """Do as `plan` does, but report what a module refuses together with everything else that is not as declared.
 
         Raises:
             HostError: the host was lost or cannot be read.
@@ -60,7 +61,7 @@ class Walk(HostLook):
         return self._begin_with(self._plan(refuses=False).not_judged())
 
     def ahead(self) -> None:
-        """Run what has no effect on what runs, before the host's turn comes.
+        """Run, before the host's turn, the steps that have no effect on what runs.
 
         Raises:
             StepError: a step failed.
@@ -72,15 +73,15 @@ class Walk(HostLook):
             self._apply(now, "prepare")
 
     def approach(self) -> bool:
-        """Run what comes before the first step that may stop or start a node, and return whether there is such a step.
+        """Run everything before the first step that may stop or start a node; return whether there is such a step.
 
         Raises:
-            DeployerError: as `deploy`.
+            DeployerError: as in `deploy`.
         """
         return self._run(halt=True)
 
     def deploy(self) -> None:
-        """Bring the host to what is declared, and prove it by a second reading.
+        """Bring the host to the declared state, and prove it by a second reading.
 
         Raises:
             StepError: a step failed, or a task stays unknown although everything before it ran.
@@ -92,10 +93,10 @@ class Walk(HostLook):
             self._look_again()
 
     def close(self) -> None:
-        """Take away what nothing needs any more, and prove by a reading that all is as declared.
+        """Remove what nothing needs any more, and prove by another reading that everything is as declared.
 
         Raises:
-            DeployerError: as `deploy`.
+            DeployerError: as in `deploy`.
         """
         waits, self.waits = self.waits, Plan(())
         if waits.all:
@@ -103,7 +104,7 @@ class Walk(HostLook):
             self._look_again()
 
     def _run(self, *, halt: bool) -> bool:
-        """Walk segment by segment; with ``halt`` stop before the first switch, and return whether one is due."""
+        """Apply segment by segment; with ``halt``, stop before the first switch and return whether there is one."""
         self._begin()
         told = self.first is not None
         while not self._ended:
@@ -142,7 +143,7 @@ class Walk(HostLook):
         return False
 
     def _begin(self) -> None:
-        """A plan counts what would change; from here on what has changed is counted."""
+        """Reset the counters: the plan counted what would change, from now on they count what has changed."""
         if not self._begun:
             self.changed = self.ran = self.handled = 0
         if self._results:
@@ -190,7 +191,8 @@ class Walk(HostLook):
         reading = self._read(asked)
         answers = probe.accept_answers(asked, reading)
         waiting = {id(planned.action) for planned in self.waits.tasks}
-        # What follows from the rest of the host (the ports of an sshd that this very play has moved) is done once more.
+        # Tasks that depend on the state of the host (a firewall, on the ports of an sshd that this play has moved) are
+        # applied once more.
         again = [task for task in self._made(asked, reading).tasks if task.action.module.FOLLOWS]
         late = Plan(tuple(task for task in again if id(task.action) not in waiting))
         if late.changing and not followed:
