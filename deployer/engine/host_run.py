@@ -1,4 +1,4 @@
-"""Hosts side by side: each has its run, what goes wrong on one stays in it, and every walk over them goes alike."""
+"""Runs on several hosts in parallel: each host has its own run, and a failure stays in the run of its host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deployer.model import Host
 from deployer.transport.base import Transport
 
 EXIT_ORDER = (130, 3, 1, 7, 5, 4, 6, 2, 0)
-"""Which host's exit code a run takes: the first of these that any host asks for."""
+"""The exit code of a run is the first of these that one of its hosts has."""
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class HostRun:
     Attributes:
         begin: when the run began, by its clock.
         transport: the open connection, once there is one.
-        problem: what ended this host's way early.
+        problem: the error that ended this host's run early.
     """
 
     host: Host
@@ -46,10 +46,10 @@ L = TypeVar("L", bound=HostRun)
 def each_host(
     runs: Sequence[L], act: Callable[[L], object], *, pool: Executor, stop: threading.Event | None = None
 ) -> bool:
-    """Run ``act`` on all hosts in parallel and return whether it went well on every one.
+    """Run ``act`` on all hosts in parallel and return whether it succeeded on every one.
 
-    After Ctrl-C (``stop``) what is under way ends, and runs that have not begun are interrupted; without ``stop`` all
-    are run whatever happens.
+    After Ctrl-C (``stop``), hosts that have begun finish, and the others are interrupted; without ``stop``, all hosts
+    are run in any case.
     """
 
     def guarded(run: L) -> None:
@@ -66,7 +66,7 @@ def each_host(
 
 
 def worst(codes: Iterable[int], stop: threading.Event) -> int:
-    """Return the exit code of a run from those of its hosts; 0 where it has none."""
+    """Return the exit code of a run from those of its hosts; 0 when it has none."""
     asked = {0, *codes, *((Interrupted.exit_code,) if stop.is_set() else ())}
     return next(code for code in EXIT_ORDER if code in asked)
 
@@ -76,11 +76,11 @@ class Context:
     """What every walk over hosts needs.
 
     Attributes:
-        open: makes a connection to a host that is resolved.
-        pool: hosts run in it in parallel.
-        emit: where events go.
-        stop: set by Ctrl-C: hosts finish the program under way and start nothing new.
-        lease: of all hosts of the run; None where nothing is written.
+        open: makes a connection to a resolved host.
+        pool: runs hosts in parallel.
+        emit: gets the events.
+        stop: set by Ctrl-C: hosts finish the running program and start nothing new.
+        lease: the lease on all hosts of the run; None when nothing is written.
         doing: what the run does, in a word or two.
         behind: the run has plays before this one.
     """
@@ -95,11 +95,11 @@ class Context:
     behind: bool = False
 
     def each(self, runs: Sequence[L], act: Callable[[L], object]) -> bool:
-        """Do as `each_host`, until a person wants no more."""
+        """Do as `each_host`, until Ctrl-C."""
         return each_host(runs, act, pool=self.pool, stop=self.stop)
 
     def connect(self, run: HostRun) -> Transport:
-        """Open the connection to a host, and say so.
+        """Emit the stage, and open the connection to a host.
 
         Raises:
             HostError: it cannot be reached.
@@ -110,7 +110,7 @@ class Context:
         return run.transport
 
     def beside(self, host: Host) -> Transport:
-        """Open a connection to any host of the inventory, for what others have done there; the run's lease covers it.
+        """Open a connection to any host of the inventory, for delegated tasks; the run's lease covers it.
 
         Raises:
             HostError: it cannot be reached.
@@ -118,7 +118,7 @@ class Context:
         return self.lease.beside(host.name, lambda: self.open(host)) if self.lease else self.open(host)
 
     def may_write(self, runs: Iterable[HostRun]) -> bool:
-        """Take the lease of the run's hosts, and return whether it was had; what keeps it from that is in the runs."""
+        """Take the lease of the run's hosts; return whether that succeeded. The reason for a failure is in the runs."""
         try:
             if self.lease:
                 self.lease.take()
@@ -132,7 +132,7 @@ class Context:
     def walk(
         self, play: str, goal: str, runs: Sequence[L], body: Callable[[], object], end: Callable[[L], HostEnded]
     ) -> int:
-        """Tell that a play begins, let ``body`` work on its hosts, tell how it ended, and return the exit code."""
+        """Report that a play begins, call ``body``, report how it ended for each host, and return the exit code."""
         began = self.begin(play, goal, runs)
         try:
             body()
@@ -141,24 +141,24 @@ class Context:
         return self.end(play, began, [end(run) for run in runs])
 
     def ask_each(self, play: str, goal: str, hosts: Iterable[Host], ask: Callable[[HostRun], object]) -> int:
-        """Walk over hosts that are only asked, each as `each` does it, and return the exit code."""
+        """Run ``ask`` on hosts that are only asked something, in parallel, and return the exit code."""
         runs = [HostRun(host, self.clock()) for host in hosts]
         return self.walk(play, goal, runs, lambda: self.each(runs, ask), self.ended)
 
     def begin(self, play: str, goal: str, runs: Sequence[HostRun]) -> float:
-        """Tell that a play begins on these hosts, and return when."""
+        """Report that a play begins on these hosts, and return the time."""
         self.emit(PlayStarted(play, goal, tuple(run.name for run in runs), self.doing))
         return self.clock()
 
     def end(self, play: str, began: float, ends: Sequence[HostEnded]) -> int:
-        """Tell how a play ended, host by host, and return the exit code."""
+        """Report how a play ended, host by host, and return the exit code."""
         for ended in ends:
             self.emit(ended)
         self.emit(PlayEnded(play, self.clock() - began))
         return worst((ended.code for ended in ends), self.stop)
 
     def ended(self, run: HostRun, ending: Ending = "ok", changed: int = 0, total: int = 0) -> HostEnded:
-        """Return how it ended for a host: as said, unless something went wrong there."""
+        """Return how the run ended for a host: with ``ending``, unless the host has a problem."""
         problem, seconds = run.problem, self.clock() - run.begin
         if problem is None:
             return HostEnded(run.name, ending, changed, total, seconds)
@@ -166,7 +166,7 @@ class Context:
 
 
 def ended_by(problem: DeployerError) -> Ending:
-    """Return how a play has ended for a host on which something went wrong, or that a person has stopped."""
+    """Return how a play has ended for a host with this problem."""
     if isinstance(problem, HostError):
         return "unreachable"
     return "stopped" if isinstance(problem, Interrupted) else "failed"

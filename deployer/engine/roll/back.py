@@ -1,4 +1,4 @@
-"""What is known to be good, and the way back to it."""
+"""Marks releases as good, and sends hosts back to a good one."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from deployer.modules.beam_nodes import BeamNodes
 
 
 def judge_good(run: HostRoll) -> None:
-    """Note on a host whose nodes are proven that its release is good, where that is news.
+    """Record on a host whose nodes are proven that its release is good, if the host does not know it yet.
 
     Raises:
-        StepError: it could not be noted.
+        StepError: it could not be recorded.
         HostError: the host was lost.
     """
     here, walk = run.connected, run.prepared
@@ -30,7 +30,7 @@ def judge_good(run: HostRoll) -> None:
     if not (switch and declared and declared.release):
         return
     if isinstance(switch, Return):
-        return  # it was judged long ago; to be judged again would make it the newest
+        return  # it was marked good earlier; marking it again would make it the newest good one
     by = expected.told_words(run.targets)
     known = switch.id in run.record.good and run.record.expected.get(switch.id) == by
     if walk.switched or run.record.untried or not known:
@@ -40,23 +40,23 @@ def judge_good(run: HostRoll) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reverter:
-    """Sends hosts back to the release that was good before, with the files it was good with."""
+    """Sends hosts back to the last good release, with the files that it had when it was good."""
 
     pool: Executor
     emit: Emit
     clock: Callable[[], float] = time.monotonic
 
     def send(self, runs: Sequence[HostRoll], why: str = "") -> None:
-        """Send hosts back whose nodes this run has switched.
+        """Send back those hosts whose nodes this run has switched.
 
         Args:
-            runs: a host that has failed marks the release bad; one that has not, leaves it unjudged.
-            why: what is told of a host that has not failed itself.
+            runs: the hosts; one that has failed marks its release bad, a healthy one does not.
+            why: the reason to report for a host that has not failed itself.
         """
         touched = [run for run in runs if run.walk and run.walk.switched and HostState.REVERTING in MOVES[run.state]]
         due = [run for run in touched if _revertible(run.problem)]
         if due:
-            from deployer.engine.roll.restart import only_restarts  # a plan needs nothing of it
+            from deployer.engine.roll.restart import only_restarts  # a plan does not need this module
 
             due = [run for run in due if not only_restarts(run.connected.play)]
         each_host(due, lambda run: self._send(run, why), pool=self.pool)
@@ -88,7 +88,7 @@ class Reverter:
         self.emit(StepDone(run.name, "nodes", what, 0, self.clock() - begin))
 
     def _give_back(self, run: HostRoll, switch: BeamNodes, failure: DeployerError) -> None:
-        """Have the service that was taken over run again, where what took its place was never judged good."""
+        """Start the service again that was taken over, because no release in its place was ever good."""
         try:
             run.connected.finish("give back", switch.switch.give_back())
         except StepError as error:
@@ -98,7 +98,7 @@ class Reverter:
 
 
 def settle(runs: Sequence[HostRoll]) -> None:
-    """Say of hosts that went back, after the climb, whether they are healthy there."""
+    """After the climb, put into the problem of each host that went back whether it is healthy there."""
     for run in runs:
         if not run.reverted_to or not run.problem:
             continue
@@ -117,12 +117,12 @@ def settle(runs: Sequence[HostRoll]) -> None:
 
 
 def _revertible(problem: DeployerError | None) -> bool:
-    """Whether a host with this problem can be sent back: what was lost or interrupted is left as it is."""
+    """Whether a host with this problem can be sent back: a host that was lost or interrupted is left as it is."""
     return problem is None or isinstance(problem, StepError | NotConverged)
 
 
 def _revert_target(record: ledger.Ledger, leaving: str) -> str:
-    """Return the release that ran before, if it was good, or else the last good one; empty when there is none."""
+    """Return the release that ran before, if it was good, else the last good one; empty when there is none."""
     if record.current in record.good:
         return record.current
     return next((one for one in record.good if one != leaving), "")

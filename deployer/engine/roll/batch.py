@@ -1,4 +1,4 @@
-"""The walk of one batch: its hosts side by side, to the switch, through the hooks, and to the end."""
+"""Walks the hosts of one batch in parallel: up to the switch, through the hooks, and to the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Batch = tuple[HostRoll, ...]
 
 @dataclass(frozen=True, slots=True)
 class BatchRunner:
-    """Brings batches to what is declared; what goes wrong on a host is in its run."""
+    """Brings batches to the declared state; a host's failure is kept in its run."""
 
     hooks: Hooks
     migrations: Migrations
@@ -29,20 +29,20 @@ class BatchRunner:
     stop: threading.Event
 
     def prepare(self, runs: Sequence[HostRoll], *, ready: bool) -> None:
-        """Run on all hosts at once what has no effect on what runs.
+        """Run on all hosts at once the steps that have no effect on what runs.
 
         Args:
             runs: the hosts.
-            ready: bring those on which nothing runs that would be disturbed up to the start of their nodes.
+            ready: on hosts without running nodes that could be disturbed, run everything up to the start of the nodes.
         """
         self._each(runs, lambda run: _ahead(run, ready=ready and not run.disruptive))
 
     def close(self, runs: Sequence[HostRoll]) -> None:
-        """Take away on all hosts at once what nothing needs any more."""
+        """Remove on all hosts at once what nothing needs any more."""
         self._each(runs, _close)
 
     def run(self, batch: Sequence[HostRoll]) -> str:
-        """Switch the hosts of a batch, and return why no other may follow; empty in the ordinary case."""
+        """Switch the hosts of a batch; return why no other batch may follow, or the empty string."""
         moving = any(self.migrations.due(run) for run in batch)
         if not moving and not any(run.play and (run.play.before_switch or run.play.after_start) for run in batch):
             self._finish(batch)
@@ -62,19 +62,19 @@ class BatchRunner:
         return wrong
 
     def undrain(self, runs: Sequence[HostRoll]) -> None:
-        """Run the hooks after the start where they are due and the nodes are well, with the new release or the old one.
+        """Run the ``after_start`` hooks on drained hosts whose nodes are healthy, with the new release or the old one.
 
-        Also after Ctrl-C: a host that serves again must not stay without its traffic.
+        Also after Ctrl-C: a host that works again must get its traffic back.
         """
         due = [run for run in runs if run.drained and (run.spared or run.health is Verification.HEALTHY)]
         due = [run for run in due if not isinstance(run.problem, HostError)]
         each_host(due, self._after, pool=self.pool)
 
     def drain(self, runs: Sequence[HostRoll]) -> None:
-        """Run the hooks before the switch, but for those that run once, on hosts that are well and are to go back.
+        """Run the ``before_switch`` hooks, without ``run_once`` ones, on healthy hosts that will go back.
 
-        One that fails is told and keeps no host from going back: a few cut connections are less than a fleet that
-        stays half on what has failed.
+        A hook that fails is reported, but the host goes back all the same: a few broken connections are better than a
+        fleet of which half stays on a failed release.
         """
         due = [run for run in runs if not run.drained and run.walk and run.walk.switched]
         each_host(due, self._leave, pool=self.pool)
@@ -92,7 +92,7 @@ class BatchRunner:
         try:
             self.hooks.run(run, AFTER)
         except StepError:
-            if not run.problem:  # what went wrong first is the cause, and this one has been told
+            if not run.problem:  # the first failure is the cause, and this one has been reported
                 raise
 
     def _before(self, run: HostRoll) -> None:
@@ -141,14 +141,14 @@ def _deploy(run: HostRoll) -> None:
 
 
 def _why(run: HostRoll) -> str:
-    """Return why no host is switched: the host that runs the hooks which run once has not got through its hooks."""
+    """Return why no host is switched: the hooks have failed on the host that runs the ``run_once`` ones for all."""
     if isinstance(run.problem, Interrupted):
         return STOPPED
     return f"{BEFORE} has failed on {run.name}, which runs the run_once hooks for all hosts"
 
 
 def _keep(runs: Sequence[HostRoll], reason: str) -> None:
-    """Have the nodes of hosts run on as before; where a host has a problem of its own, that is the reason."""
+    """Leave the nodes of these hosts as they are; a host with a problem of its own needs no other reason."""
     for run in runs:
         if run.state is not HostState.KEPT:
             run.advance(HostState.KEPT, reason="" if run.problem else reason)

@@ -1,4 +1,4 @@
-"""The ladder over the hosts of a play, climbed as often as a roll needs it."""
+"""Climbs the ladder on the hosts of a play, as often as a roll needs it."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from deployer.events import Emit, Event, Note, RungRead, Stage
 
 @dataclass(slots=True)
 class Climb:
-    """Climbs as often as a roll needs it; the last climb's rungs are told at the end.
+    """Climbs as often as a roll needs it; the rungs of the last climb are reported at the end.
 
     Attributes:
-        joins: nodes that have lost each other are joined again; without it all is only looked at.
-        healthy: nodes that do their work as the last climb shows: those that only miss unhealthy members, too.
-        nodes: nodes that were looked at in it.
-        unseen: nodes on hosts outside of this run that somebody in it should see, and nobody sees.
-        strangers: nodes that somebody sees, and that are no members.
+        joins: connect nodes again that have lost each other; without it, nothing is changed.
+        healthy: nodes that were healthy in the last climb, including those that only miss unhealthy members.
+        nodes: nodes that were checked in it.
+        unseen: nodes on hosts outside of this run that nodes of this run should see, but none sees.
+        strangers: nodes that some node sees, but that are not members.
     """
 
     pool: Executor
@@ -63,9 +63,12 @@ class Climb:
 
         Args:
             runs: all hosts of the play.
-            busy: hosts whose nodes were started a moment ago or have to find such nodes again; others have less time.
-            unhealthy: nodes that were so before anything began; nobody has to see them.
-            urgent: hosts of which the first that falls ends the climb; of the others it then tells only who is settled.
+            busy: hosts whose nodes were started a moment ago or have to find such nodes again; others get less time.
+            unhealthy: nodes that were unhealthy before anything began; no node has to see them.
+            urgent: hosts whose first failure ends the climb; for other nodes, only settled results are then returned.
+
+        Returns:
+            each node that failed, with its failed rung, except nodes that only miss a host that is absent.
         """
         runs, unhealthy = taking_part(runs, unhealthy)
         able = [run for run in runs if run.readable]
@@ -88,7 +91,7 @@ class Climb:
         return _fallen(climbed)
 
     def _forget(self, runs: Sequence[HostRoll]) -> None:
-        """Let go of what the climb before has found of hosts that were touched since."""
+        """Forget the results of the previous climb for hosts that were changed since."""
         for run in runs:
             if run.health is Verification.UNVERIFIED:
                 gone = run.names | run.old_names
@@ -102,7 +105,7 @@ class Climb:
         climbed: dict[str, list[RungResult]],
         climb: Callable[[], dict[str, list[RungResult]]],
     ) -> dict[str, list[RungResult]]:
-        """Have nodes find each other that look for others at their start alone; return how the ladder is then."""
+        """Connect nodes that look for others only at their start (``mesh: boot``); return the results after that."""
         ways = {run.name: run.transport for run in runs if run.readable}
         if not self.stop.is_set() and (met := join(targets, climbed, ways.get)):
             self.emit(Note(f"connected again by deployer, because cluster.mesh is boot: {', '.join(met)}"))
@@ -118,7 +121,7 @@ class Climb:
         targets: Sequence[Target],
         climbed: Mapping[str, list[RungResult]],
     ) -> None:
-        """Keep what the ladder has found: of the nodes here, and of each host its health."""
+        """Keep the results of the climb, and the health of each host."""
         self.nodes = frozenset(climbed)
         self.healthy = frozenset(node for node, rungs in climbed.items() if healthy(rungs))
         self.unseen = unseen(targets, climbed, judged.keys())
@@ -158,7 +161,7 @@ class Climb:
             self._told.setdefault(event.node, []).append(event)
 
     def tell(self, runs: Sequence[HostRoll], leaving: Collection[str] = ()) -> None:
-        """Say what the last climb found; ``leaving``: names of nodes that are on their way out of the cluster."""
+        """Report the last climb; ``leaving``: names of nodes that are being retired."""
         for rungs in self._told.values():
             for rung in rungs:
                 self.emit(rung)
@@ -168,17 +171,17 @@ class Climb:
 
 
 def _fallen(climbed: Mapping[str, list[RungResult]]) -> Fallen:
-    """Return the rung that each node failed, but for those that only miss a host which is not there."""
+    """Return the rung that each node failed, except for nodes that only miss a host that is absent."""
     wrong = {node: failed(rungs) for node, rungs in climbed.items()}
     return {node: rung for node, rung in wrong.items() if rung and not rung.caused_by_absent_host}
 
 
 def _readings(runs: Sequence[HostRoll]) -> dict[str, UnitReading]:
-    """Return node → what was last read of its unit."""
+    """Return node → the last reading of its unit."""
     return {node: reading for run in runs for node, reading in run.readings.items()}
 
 
 def _former(runs: Sequence[HostRoll]) -> dict[str, frozenset[str]]:
-    """Return node → names that others have until their turn, of hosts that have had theirs."""
+    """Return for each node of hosts that have had their turn: the names that nodes of waiting hosts still have."""
     waiting = [run for run in runs if run.state is HostState.WAITING]
     return former_names([run for run in runs if run.state is not HostState.WAITING], waiting)

@@ -1,4 +1,4 @@
-"""Which nodes of a play are climbed as what, what the ladder has found of a host, and who is no member."""
+"""Which nodes of a play are climbed, and with what expectations; the health of a host; nodes that are not members."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ WAY_OUT = (
 
 
 def taking_part(runs: Sequence[HostRoll], unhealthy: frozenset[str]) -> tuple[list[HostRoll], frozenset[str]]:
-    """Return hosts that the ladder is for, and who need not be seen: nodes of the others, too."""
+    """Return the hosts to climb, and the nodes that no node has to see: ``unhealthy``, and those of the other hosts."""
     never = [run for run in runs if run.idle and not isinstance(run.problem, HostError)]
     nodes = {str(target.node) for run in never for target in run.targets}
     return [run for run in runs if run not in never], unhealthy | nodes
 
 
 def climbed_targets(runs: Sequence[HostRoll], judged: Mapping[str, Sequence[Target]]) -> list[Target]:
-    """Return the nodes that are judged, without the names that are theirs no more."""
+    """Return the nodes to climb; none of them has to see a declared name that no node has now."""
     here = {str(target.node) for nodes in judged.values() for target in nodes}
     gone = {str(target.node) for run in runs for target in run.targets} - here
     return [_without(target, gone) for run in runs for target in judged[run.name]]
 
 
 def _without(target: Target, gone: Collection[str]) -> Target:
-    """Return a node that need not see those which are none of the release that their host went back to."""
+    """Return a node that does not have to see the nodes ``gone``."""
     others = tuple(peer for peer in target.others if str(peer) not in gone)
     return replace(target, others=others) if gone else target
 
 
 def former_names(runs: Sequence[HostRoll], waiting: Sequence[HostRoll]) -> dict[str, frozenset[str]]:
-    """Return node → names of nodes on other hosts, which are called otherwise when those hosts have had their turn.
+    """Return node → old names of nodes on waiting hosts, which may change when those hosts have their turn.
 
     Args:
-        runs: hosts that have had their turn.
-        waiting: those that have not; what they are called is worked out once, for all of these.
+        runs: hosts that have had their turn; the result is for their nodes.
+        waiting: hosts that have not.
     """
     hosts = {word for other in waiting for t in other.targets for word in (other.name, t.address, t.node.host)}
     names = {name for other in waiting for name in other.old_names | other.names}
@@ -58,14 +58,14 @@ def former_names(runs: Sequence[HostRoll], waiting: Sequence[HostRoll]) -> dict[
 
 
 def health_of(climbs: Sequence[list[RungResult]]) -> Verification:
-    """Return how all nodes of a host are; not verified when a climb was cut short."""
+    """Return the health of a host from the climbs of all its nodes; unverified when a climb was cut short."""
     if not climbs or any(rungs and not healthy(rungs) for rungs in climbs):
         return Verification.UNHEALTHY
     return Verification.HEALTHY if all(climbs) else Verification.UNVERIFIED
 
 
 def time_to_climb(target: Target, *, touched: bool) -> float:
-    """Return for how many seconds a node may be waited for; longer where it has just been touched."""
+    """Return the seconds to wait until a node is healthy; more if it has just been changed."""
     health = target.health
     if touched:
         return (health.timeout + health.stable) if health else 60.0 + verify.STABLE
@@ -73,18 +73,18 @@ def time_to_climb(target: Target, *, touched: bool) -> float:
 
 
 def connected(names: Sequence[str]) -> str:
-    """Return what is wrong with nodes that are connected and no members."""
+    """Return the words that name nodes which are connected, but not members."""
     are = "is" if len(names) == 1 else "are"
     return f"{', '.join(names)} {are} connected to the cluster, but not in this inventory"
 
 
 def outsiders(strangers: frozenset[str], runs: Sequence[HostRoll], leaving: Collection[str] = ()) -> list[str]:
-    """Return those of the nodes somebody sees and nobody knows that are not ``leaving``, and not of the play's hosts.
+    """Return the strangers that are not ``leaving`` and do not run on the play's hosts, sorted.
 
     Args:
-        strangers: names of nodes that somebody sees, and that are no members.
+        strangers: names of nodes that some node sees, but that are not members.
         runs: the play's hosts.
-        leaving: names of nodes that are on their way out of the cluster.
+        leaving: names of nodes that are being retired.
     """
     nodes = [target for run in runs for target in (*run.targets, *run.judged(frozenset()))]
     ours = {word for target in nodes for word in (target.node.host, target.address)}

@@ -1,4 +1,4 @@
-"""What is wrong with a host when the ladder was climbed, and how its play has ended, in one word."""
+"""What is wrong with a host after a climb of the ladder, and how its play has ended, in one word."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from deployer.errors import Interrupted, NotConverged, Reverted
 from deployer.events import Ending
 
 Fallen = dict[str, RungResult]
-"""Node → the rung it failed, of those that failed one for a reason of their own."""
+"""Node → the rung that it failed."""
 
 
 def mark_failed(runs: Sequence[HostRoll], fallen: Fallen) -> list[HostRoll]:
-    """Note on each host that one of its nodes fell, and return the hosts for which that is news.
+    """Set the problem of each host with a failed node, and return the hosts that had none before.
 
-    As long as there are first causes, on these hosts or on others, what only follows from them is not held against a
-    host: it would go back, and what it runs would be marked bad there, because of a node that it misses.
+    As long as some node has failed for its own reason, nodes that failed only because of another node do not count:
+    otherwise their host would go back and mark its release bad just because it misses a node.
     """
     known = {str(target.node) for run in runs if run.problem for target in run.targets}
     first = {node: bad for node, bad in fallen.items() if node not in known and not bad.secondary}
@@ -32,7 +32,7 @@ def mark_failed(runs: Sequence[HostRoll], fallen: Fallen) -> list[HostRoll]:
 
 
 def _problem(run: HostRoll, causes: Fallen) -> NotConverged | None:
-    """Return what is wrong with the first node of a host that fell."""
+    """Return the problem of the first node of a host that failed."""
     for target in run.targets:
         if rung := causes.get(str(target.node)):
             what = rung.detail.partition("\n")[0]
@@ -41,7 +41,7 @@ def _problem(run: HostRoll, causes: Fallen) -> NotConverged | None:
 
 
 def mark_interrupted(runs: Sequence[HostRoll]) -> None:
-    """Say of hosts which have been touched that nobody saw them well."""
+    """Mark hosts that were changed, but not verified because the run was stopped."""
     hint = "deployer verify only verifies them; deployer resume finishes the run"
     for run in runs:
         touched = run.state not in (HostState.WAITING, HostState.NOT_REACHED) and not run.skip_reason
@@ -54,7 +54,7 @@ def ending_of(run: HostRoll, *, audit: bool) -> Ending:
 
     Args:
         run: the host.
-        audit: what is not as declared is drift.
+        audit: report drift and findings.
     """
     if run.problem:
         return "reverted" if isinstance(run.problem, Reverted) else ended_by(run.problem)

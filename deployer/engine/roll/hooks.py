@@ -1,4 +1,4 @@
-"""Hooks: what a play does on a host around the switch of its nodes, there or on this machine."""
+"""Hooks: what a play runs around the switch of a host's nodes, on the host, on this machine or on another host."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ BEFORE, AFTER = "before_switch", "after_start"
 
 @dataclass(slots=True)
 class Hooks:
-    """Runs hooks and remembers which of those with ``run_once`` have run.
+    """Runs hooks, and remembers which of those with ``run_once`` have run.
 
     Attributes:
         here: makes a connection to this machine, for ``delegate_to: localhost``.
-        elsewhere: has those to other hosts.
+        elsewhere: has the connections to other hosts.
     """
 
     emit: Emit
@@ -45,16 +45,16 @@ class Hooks:
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def owe_once(self, run: HostRoll) -> bool:
-        """Whether hooks with ``run_once`` wait for the first host that is switched."""
+        """Whether a ``run_once`` hook has to run before the first switch, and has not run yet."""
         return any(hook.task.run_once and hook.task.mark not in self._ran for hook in _hooks(run, BEFORE))
 
     def run(self, run: HostRoll, when: str, *, back: bool = False) -> None:
-        """Run a host's hooks in order; the first that fails ends them.
+        """Run a host's hooks in order; stop at the first that fails.
 
         Args:
             run: the host.
             when: ``before_switch`` or ``after_start``.
-            back: it goes back: what runs once, such as a migration, belongs to the way there.
+            back: the host goes back: leave out ``run_once`` hooks, such as a migration.
 
         Raises:
             StepError: a hook failed; its output's last lines are in the message.
@@ -78,7 +78,7 @@ class Hooks:
 
     @contextmanager
     def _place(self, run: HostRoll, hook: Action) -> Iterator[Transport]:
-        """Yield the connection to where a hook runs; one program at a time runs on this machine, and on a delegate."""
+        """Yield the connection to the place of a hook; this machine and delegates run one program at a time."""
         if hook.task.local:
             with self._turn:
                 yield self.here()
@@ -102,12 +102,12 @@ class Hooks:
 
 
 def hook_program(play: HostPlay, hook: Action, release: str = "") -> Program:
-    """Return what runs of a hook, on the host or on this machine.
+    """Return the program of a hook.
 
     Args:
-        play: what the host has to become.
+        play: the host's resolved play.
         hook: one of its hooks.
-        release: which one the node runs that it runs as; default: the declared one.
+        release: id of the release to use for a hook that runs as a node; default: the declared one.
     """
     own = play.fleet[0]
     if own and own.release and (node := node_of(hook, own)):
@@ -121,14 +121,14 @@ def hook_program(play: HostPlay, hook: Action, release: str = "") -> Program:
 
 
 def run_as_node(node: Node, release: str, text: Sh, seconds: int) -> Sh:
-    """Return the step that runs sh text as a node does, with what NODE-ctl gives it, in the node's directory."""
+    """Return the step that runs sh text as a node's user, with the environment of NODE-ctl, in the node's directory."""
     body = f"main() {{\n{text}\n}}\nmain </dev/null"
     start = sh('{} --release {} --timeout {} --unit "$unit" run /bin/sh -eus', node.ctl, release, seconds)
     return lines(BEGUN, sh("printf '%s\\n' {} | {}", body, start))
 
 
 def hook_words(runs: Sequence[HostRoll]) -> tuple[str, ...]:
-    """Return each hook of some hosts once, with where and for whom it runs."""
+    """Return a line for each hook of some hosts, each once, with the place where it runs."""
     found = (f"{when}: {_words(hook)}" for run in runs for when in (BEFORE, AFTER) for hook in _hooks(run, when))
     return tuple(dict.fromkeys(found))
 
@@ -140,7 +140,7 @@ def _words(hook: Action) -> str:
 
 
 def _note(run: HostRoll, when: str, ran: Sequence[str]) -> None:
-    """Note in the host's record which hooks have run, or begun: a migration is not taken back by another release."""
+    """Record on the host which hooks have run or begun: a rollback cannot undo a hook such as a migration."""
     switch = ledger.switch_of(run.play) if run.play else None
     if ran and switch and run.transport and run.play and not isinstance(run.problem, HostError):
         step = ledger.note_hooks(switch.root, run.reverted_to or switch.id, f"{when}: {', '.join(ran)}")

@@ -1,4 +1,4 @@
-"""One host's way through a play: what it declares, where its walk stands, and what its nodes are judged against."""
+"""One host's way through a roll: its play, its walk, its state, and what its nodes are checked against."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from deployer.transport.base import Transport
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A host that is connected and whose play is known: what exists only after both."""
+    """A host's connection and its play, once both exist."""
 
     transport: Transport
     play: HostPlay
 
     def finish(self, what: str, step: Sh, seconds: float = 0) -> None:
-        """Run one step of the engine's own; raises as `deployer.engine.walk.steps.finish`."""
+        """Run one of the engine's own steps; raises as `deployer.engine.walk.steps.finish`."""
         finish(self.transport, what, step, become=self.play.become, seconds=seconds)
 
 
@@ -43,19 +43,19 @@ class HostRoll(HostRun):
     """A host's run through a roll.
 
     Attributes:
-        play: what it has to become; None before it is resolved.
-        walk: its walk, where it was prepared.
-        drift: something would change; ``failing``: a rule of the audit that counts FAILs.
+        play: its resolved play; None before it is resolved.
+        walk: its walk; None before it is prepared.
+        drift: something would change; ``failing``: a rule of the audit that counts has failed.
         targets: its nodes as declared.
         fresh: its units were read with the last probe, a moment ago.
-        facts: what the host says of itself, where the play needs that.
-        record: what the host remembers of its releases, as it was before anything began.
-        emit: is told each move.
-        state: where it stands; `advance` alone writes it, and the two below.
+        facts: the host's facts, if the play needs them.
+        record: the host's own record of its releases, as it was before anything began.
+        emit: gets an event for each move.
+        state: where it stands; only `advance` writes it, and the next two.
         reverted_to: id of the release that its nodes went back to; empty when they did not.
         skip_reason: why the roll stopped before it was switched; empty when it did not.
-        drained: its hooks before a switch have begun, and those after the start have not: it gets no traffic.
-        health: what the last climb said of its nodes.
+        drained: its ``before_switch`` hooks have begun and its ``after_start`` hooks have not: it gets no traffic.
+        health: the result of the last climb for its nodes.
     """
 
     play: HostPlay | None = None
@@ -74,12 +74,12 @@ class HostRoll(HostRun):
     health: Verification = Verification.UNVERIFIED
 
     def advance(self, state: HostState, *, to: str = "", reason: str = "") -> None:
-        """Move on.
+        """Move to another state; an illegal move is a fault of the program.
 
         Args:
-            state: where to.
+            state: the new state.
             to: id of the release that it went back to.
-            reason: why the roll stopped before it was switched; empty where its own problem says it.
+            reason: why the roll stopped before it was switched; empty if its own problem says it.
         """
         if state not in MOVES[self.state]:
             raise AssertionError(f"{self.name} cannot go from {self.state.value} to {state.value}")
@@ -90,37 +90,37 @@ class HostRoll(HostRun):
 
     @property
     def connected(self) -> Connected:
-        """Its connection and its play; that they are there is the caller's to know."""
+        """Its connection and its play; call it only when both exist."""
         if self.transport is None or self.play is None:
             raise AssertionError(f"{self.name} is not connected")
         return Connected(self.transport, self.play)
 
     @property
     def prepared(self) -> Walk:
-        """Its walk; that it was prepared is the caller's to know."""
+        """Its walk; call it only when the host was prepared."""
         if self.walk is None:
             raise AssertionError(f"{self.name} was not prepared")
         return self.walk
 
     @property
     def release(self) -> str:
-        """Id of the release that it has to run, or that it went back to; empty when none is declared."""
+        """Id of the release that it went back to, or else has to run; empty when none is declared."""
         own = self.play.fleet[0] if self.play else None
         return self.reverted_to or (own.release.id if own and own.release else "")
 
     @property
     def proven(self) -> bool:
-        """Whether its nodes run what is declared, and all rungs have held."""
+        """Whether its nodes run the declared release, and all rungs have passed."""
         return self.health is Verification.HEALTHY and self.state in AS_DECLARED and not self.problem
 
     @property
     def idle(self) -> bool:
-        """Whether none of its nodes ran, and its turn ended before any was started: there is nothing to wait for."""
+        """Whether none of its nodes ran and its turn ended before any was started, so there is nothing to wait for."""
         return self.state is HostState.KEPT and bool(self.targets) and not self.alive
 
     @property
     def readable(self) -> bool:
-        """Whether its nodes can be read, and it makes sense to: a host that failed in mid-work is told as that."""
+        """Whether it makes sense to read its nodes: not on a host whose deploy failed halfway, for example."""
         if (
             self.idle
             or not (self.transport and self.play and self.targets)
@@ -131,7 +131,7 @@ class HostRoll(HostRun):
 
     @property
     def spared(self) -> bool:
-        """Whether Ctrl-C came between its hooks and its switch: its nodes run on as before."""
+        """Whether Ctrl-C came before its switch, so that its nodes still run as before."""
         return self.state is HostState.KEPT and isinstance(self.problem, Interrupted)
 
     @property
@@ -141,12 +141,12 @@ class HostRoll(HostRun):
 
     @property
     def unsure(self) -> bool:
-        """Whether it is unknown until run if its plan stops or starts a node."""
+        """Whether its plan may stop or start a node, but this is unknown until run."""
         return bool(self.disturbed) and not self.plan.will_restart(self._units)
 
     @property
     def plan(self) -> Plan:
-        """What its first probe gave; empty before it was probed."""
+        """The plan from its first probe; empty before it was probed."""
         return (self.walk.first if self.walk else None) or Plan(())
 
     @property
@@ -155,47 +155,47 @@ class HostRoll(HostRun):
 
     @property
     def replaces(self) -> bool:
-        """Whether its plan stops what runs the application under another name: a service of before, a renamed node."""
+        """Whether its plan stops the same application under another name: an old service, or a renamed node."""
         return replacing.replaces(self.plan)
 
     @property
     def old_names(self) -> frozenset[str]:
-        """Names of nodes that services run which its plan takes over."""
+        """Names of nodes of the services that its plan takes over."""
         return replacing.old_names(self.plan)
 
     @property
     def readings(self) -> dict[str, UnitReading]:
-        """Node → the reading of its unit that rode along with the last probe."""
+        """Node → the reading of its unit that came with the last probe."""
         extra_results = zip(self.targets, self.walk.extra_results if self.walk else (), strict=False)
         return {str(target.node): parse_look(frame.out) for target, frame in extra_results if frame.rc == 0}
 
     @property
     def alive(self) -> frozenset[str]:
-        """Its nodes whose unit had a process at the last probe."""
+        """The names of its nodes whose unit had a process at the last probe."""
         return frozenset(node for node, reading in self.readings.items() if reading and reading.pid)
 
     @property
     def changes(self) -> bool:
-        """Whether its plan has anything to do, or may have."""
+        """Whether its plan does something, or may do something."""
         return bool(self.plan.changing or self.plan.unknown)
 
     @property
     def closes(self) -> bool:
-        """Whether its plan takes something away when all hosts have had their turn."""
+        """Whether its plan removes something after all hosts have had their turn."""
         return any(step.late for planned in self.plan.changing for step in planned.steps)
 
     def goes_first(self, *, ready: bool) -> tuple[Planned, ...]:
-        """Return what runs here before any host is switched; ``ready``: new members are brought up to their start."""
+        """Return the tasks that run here before any host is switched; ``ready``: new members run up to their start."""
         return self.plan.changing if ready and not self.disruptive else self.plan.ahead()[0].changing
 
     @property
     def together(self) -> bool:
-        """Whether its plan changes what all hosts have to change at the same time."""
+        """Whether its plan changes something that all hosts have to change at the same time."""
         return any(planned.action.module.ALL_HOSTS_AT_ONCE for planned in self.plan.changing)
 
     @property
     def disruptive(self) -> bool:
-        """Whether what its plan changes may disturb something that runs; where no node is declared, anything may."""
+        """Whether its plan may disturb a running node; on a host without declared nodes, every change may disturb."""
         if not self.targets or self.replaces:
             return self.changes
         disturbed, alive = self.disturbed, self.alive
@@ -203,7 +203,7 @@ class HostRoll(HostRun):
 
     @property
     def _kept(self) -> str:
-        """Id of the release that its nodes are judged by as they once were; empty when it is the declared one."""
+        """Id of the earlier release that its nodes are checked against; empty when it is the declared one."""
         switch = switch_of(self.play) if self.play else None
         if self.reverted_to or self.state in AS_BEFORE:
             return self.reverted_to or self.record.current
@@ -211,14 +211,14 @@ class HostRoll(HostRun):
 
     @property
     def names(self) -> frozenset[str]:
-        """Names of its nodes as they are now: one that is to be called otherwise has its old one until its turn."""
+        """Current names of its nodes: a node that will be renamed has its old name until its turn."""
         return frozenset(str(target.node) for target in self.judged(frozenset()))
 
     def judged(self, unhealthy: frozenset[str]) -> tuple[Target, ...]:
-        """Return its nodes as they have to be at this moment.
+        """Return its nodes as they have to be now.
 
         Args:
-            unhealthy: nodes that were so before anything began; nobody has to see them.
+            unhealthy: nodes that were unhealthy before anything began; no node has to see them.
         """
         found, kept = self.targets, self._kept
         if self.reverted_to:
@@ -233,16 +233,16 @@ class HostRoll(HostRun):
 
 
 def _as_it_was(target: Target, release: str = "") -> Target:
-    """Return a node as it is before its turn, or after it went back to an earlier release of the same root."""
+    """Return a node as it was before its turn, or as it is after it went back to an earlier release."""
     place = f"{target.release_dir.rpartition('/')[0]}/{release}" if release and target.release_dir else None
     version = release.rpartition("-")[0] or None
     return replace(target, release_dir=place, version=version, otp=None, applications={})
 
 
 def hold(runs: Sequence[HostRoll]) -> bool:
-    """Return whether anything is to be changed. A play that one host refuses (exit 3) begins on no host.
+    """Return whether anything has to be changed. A play that is refused on one host (exit 3) begins on no host.
 
-    Half a cluster that goes on alone, with another cookie or release, is what a refusal is there to prevent.
+    Otherwise half a cluster could go on alone, with another cookie or release.
     """
     refusing = ", ".join(run.host.name for run in runs if isinstance(run.problem, ConfigError))
     for run in runs if refusing else ():

@@ -1,7 +1,7 @@
-"""Before a new member starts: the proof that every member which runs reaches it, and it them.
+"""Proves, before a new member starts, that all running members can connect to it, and it to them.
 
-From OTP 25 on a node takes connections apart when some members reach a newcomer and others do not (kernel(6),
-``prevent_overlapping_partitions``): what nobody proved before a start would split a cluster that was whole.
+Since OTP 25, nodes break connections when some members reach a new one and others do not (kernel(6),
+``prevent_overlapping_partitions``): starting a member without this proof could split a working cluster.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from deployer.sh import Program
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """The new members of a play, and who is there already.
+    """The new members of a play, and the running ones.
 
     Attributes:
-        new: hosts on which no node runs yet, and nodes are about to start.
+        new: hosts on which no node runs yet and nodes are about to start.
         old: hosts whose nodes run.
     """
 
@@ -32,11 +32,11 @@ class Joining:
     old: Sequence[HostRoll]
 
     def prove(self, unseen: Collection[str], pool: Executor) -> None:
-        """Try every way between members that run and new ones; a new one that is cut off fails, and it alone.
+        """Try every connection between running members and new ones; only a new host that is cut off fails.
 
         Args:
-            unseen: members on hosts outside of the run that no node of the run sees; nobody has to reach them.
-            pool: hosts run in it in parallel.
+            unseen: members on hosts outside of the run that no node of the run sees; they need not be reachable.
+            pool: runs hosts in parallel.
         """
         new, old = [run for run in self.new if not run.problem], [run for run in self.old if not run.problem]
         wanted = {run.name: dict(_ways(run, new, old, unseen)) for run in (*old, *new)}
@@ -66,7 +66,7 @@ class Joining:
 def _ways(
     source: HostRoll, new: Sequence[HostRoll], old: Sequence[HostRoll], unseen: Collection[str]
 ) -> Iterator[tuple[Place, str]]:
-    """Yield every place that a host has to reach, with the new member that cannot join when it does not."""
+    """Yield every place that a host has to reach, with the name of the new host that cannot join otherwise."""
     for run in new:
         for target in run.targets if run.name != source.name else ():
             if any(peer.host == source.name for peer in target.others):
@@ -83,14 +83,14 @@ def _ways(
 
 
 def _places(target: Target) -> Iterator[Place]:
-    """Yield EPMD's place, and one of the distribution's: a firewall lets in the whole range or nothing of it."""
+    """Yield EPMD's place and the first distribution port: a firewall opens the whole port range or none of it."""
     if target.epmd_port is not None:
         yield target.address, target.epmd_port
     yield target.address, target.ports[0]
 
 
 def _tried(source: HostRoll, places: Sequence[Place]) -> Mapping[Place, str]:
-    """Return why places cannot be reached; where nothing listens yet, the way is open all the same."""
+    """Return why places cannot be reached; a refused connection counts as reached: nothing listens there yet."""
     try:
         (frame,) = source.connected.transport.run(Program((readings.reach(places),), brief=True), timeout=EXEC_TIMEOUT)
         found = readings.parse_reach(frame.out, places)

@@ -1,4 +1,4 @@
-# Runs the migration of a release on its host, once, and notes what came of it; "$@" are the words of NODE-ctl.
+# Runs the migration of a release on its host, once, and records the result; "$@" are the arguments of NODE-ctl.
 # Given: root id node unit what timeout; the functions of the record; of the prelude $blobs, $run, say and full.
 # shellcheck shell=sh disable=SC2154
 note=$root/ledger/migrated/$id
@@ -6,7 +6,7 @@ place=$root/ledger/migrations
 log=$place/$id.log
 ctl=/usr/local/bin/$node-ctl
 
-# ended WHY: note why it has not come to its end well, and show its last words.
+# ended WHY: record why it failed, and show the last lines of its output.
 ended() {
   remember migrate "$id" "failed: $what: $1" || full "$root"
   rm -f -- "$place/now" "$place/halt"
@@ -15,7 +15,7 @@ ended() {
   exit 1
 }
 
-# hand_on: say what has been written since; an empty text is a sign of life.
+# hand_on: send the output since the last call; an empty text is a sign of life.
 hand_on() {
   size=$(wc -c <"$log")
   text=$(tail -c "+$((at + 1))" -- "$log" 2>/dev/null | head -c "$((size - at))"; printf .)
@@ -41,7 +41,7 @@ esac
 [ -x "$ctl" ] || { echo "$ctl does not exist: the role node writes it"; exit 1; }
 prepare || { full "$root"; exit 1; }
 begin=$(seconds) at=0
-# Of its output a million bytes are kept; the rest is read all the same. (head would hold back what it has.)
+# A million bytes of its output are kept; the rest is read and dropped. (head would buffer instead of cat.)
 {
   code=0
   "$ctl" --release "$id" --timeout "$timeout" --unit "$unit" "$@" </dev/null 2>&1 || code=$?

@@ -1,4 +1,4 @@
-# Ends a migration that this run has begun on its host, and waits until what watches it there has noted that.
+# Stops a migration that this run has begun on its host, and waits until migrate.sh there has recorded that.
 # Given: root unit; of the prelude $run.
 # shellcheck shell=sh disable=SC2154
 place=$root/ledger/migrations

@@ -1,4 +1,4 @@
-"""Migrations: what runs once, from the new release, before the first host of a cluster is switched to it."""
+"""Migrations: each runs once, from the new release, before the first host of a cluster is switched to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from deployer.roll_events import MigrationEnded, MigrationSaid
 from deployer.sh import Program, Sh, lines, script, sh
 
 MIGRATION_PATIENCE = 120.0
-"""Seconds without a sign of life of a migration, which gives several a second once the host lets it begin."""
+"""Seconds without a sign of life from a migration; once it has begun, the host sends several each second."""
 _HERE = "deployer.engine.roll"
 _RAN, _RUNS = 3, 5
 
@@ -32,8 +32,8 @@ class Migrations:
     """Knows which migrations are due, and runs them.
 
     Attributes:
-        runs: all hosts of the play; what any of them remembers counts for its whole cluster.
-        stop: set by Ctrl-C: a migration that runs is ended on its host.
+        runs: all hosts of the play; a migration in the record of one of them counts for its whole cluster.
+        stop: set by Ctrl-C: a running migration is then stopped on its host.
     """
 
     runs: Sequence[HostRoll]
@@ -43,7 +43,7 @@ class Migrations:
     clock: Callable[[], float] = time.monotonic
 
     def words(self, batches: Sequence[Sequence[HostRoll]]) -> tuple[str, ...]:
-        """Return for each release of these batches that has a migration where it runs, or why it does not."""
+        """Return a line for each migration of these batches: where it will run, or why it will not."""
         found: dict[tuple[str, str], str] = {}
         for run in (run for batch in batches for run in batch):
             if declared := _declared(run):
@@ -57,7 +57,7 @@ class Migrations:
         return tuple(found.values())
 
     def due(self, run: HostRoll) -> Due | None:
-        """Return what has to run before this host is switched; None when nothing has to."""
+        """Return the migration that has to run before this host is switched; None when none has to."""
         declared = _declared(run)
         return declared if declared and not self._why_not(run, declared.own, declared.release) else None
 
@@ -72,7 +72,7 @@ class Migrations:
         return ""
 
     def _unended(self, own: Declaration, release: DeclaredRelease) -> str:
-        """Return what is to be said where one has begun and no end was noted: it runs, or its host was cut off."""
+        """Return a warning if the migration has begun on a host and its end was not recorded; else the empty string."""
         for other in self._cluster(own):
             noted = [one for one in other.record.entries if (one.event, one.release) == ("migrate", release.id)]
             if noted and noted[-1].detail.startswith("began"):
@@ -80,7 +80,7 @@ class Migrations:
         return ""
 
     def run(self, batch: Sequence[HostRoll]) -> str:
-        """Run what is due before these hosts are switched, and return why none may be; empty when all may."""
+        """Run the migrations that are due before these hosts are switched; return why none may be, or ""."""
         for run in batch:
             due = self.due(run) if run.state is HostState.AT_SWITCH and not run.problem else None
             if due:
@@ -120,7 +120,7 @@ class Migrations:
             raise StepError(f"migrate: {migration.label}: {said}", where=run.name, hint=hint)
 
     def _halt(self, run: HostRoll, root: str, migration: Migration) -> None:
-        """End it on the host, over a new connection: the one before may have no room for another program."""
+        """Stop it on the host, over a new connection: the old one may not allow another program at the same time."""
         here = run.connected
         try:
             here.transport.reopen()
@@ -134,7 +134,7 @@ class Migrations:
             self.emit(Note(f"{run.name}: the migration may still run there ({problem}): check {_unit(migration)}"))
 
     def _remember(self, run: HostRoll, due: Due) -> None:
-        """Note on all hosts of the cluster that it has run, so that each alone knows it."""
+        """Record on all hosts of the cluster that it has run, so that each host knows it on its own."""
         release, words = due.release.id, f"done on {run.name}: {due.migration.label}"
 
         def note(place: tuple[HostRoll, Due]) -> str:
@@ -166,7 +166,7 @@ class Migrations:
 
 @dataclass(slots=True)
 class _Heard:
-    """What a migration prints, handed on by whole lines; raises when a person wants no more."""
+    """Passes on the output of a migration in whole lines; raises Interrupted after Ctrl-C."""
 
     host: str
     release: str
@@ -192,23 +192,23 @@ class _Heard:
             self._say(whole)
 
     def end(self) -> None:
-        """Hand on a last line that has no end."""
+        """Pass on a last line that has no newline."""
         if self._rest:
             self._say(self._rest)
 
     def _say(self, text: str) -> None:
-        # What came in two pieces may have been cut within a character.
+        # Text that arrived in two pieces may have been split within a character.
         said = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
         self.emit(MigrationSaid(self.host, self.release, said))
 
 
 def halting(root: str, migration: Migration) -> Sh:
-    """Return what ends a migration that this run has begun on a host."""
+    """Return the sh text that stops a migration which this run has begun on a host."""
     return lines(secured(root), sh("unit={}", _unit(migration)), script("migrate_halt.sh", _HERE))
 
 
 def migrating(root: str, release: str, migration: Migration) -> Sh:
-    """Return the step that runs a migration on a host, once, and notes there what came of it."""
+    """Return the step that runs a migration on a host, once, and records the result there."""
     given = sh(
         "id={} node={} unit={} what={} timeout={}\nset -- {}",
         *(release, migration.node, _unit(migration), migration.label, migration.timeout, migration.command),
@@ -217,13 +217,13 @@ def migrating(root: str, release: str, migration: Migration) -> Sh:
 
 
 def _unit(migration: Migration) -> str:
-    """Return the unit that it runs in: a second one, of whichever release, finds it."""
+    """Return the unit that it runs in; it is the same for all releases, so a second migration finds a running one."""
     return f"deployer-migrate-{migration.node}.service"
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What a host declares, where its play switches nodes and its release has a migration."""
+    """The migration that a host declares, if its play switches nodes."""
 
     own: Declaration
     release: DeclaredRelease

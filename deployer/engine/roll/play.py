@@ -1,4 +1,4 @@
-"""One play over all its hosts, in parallel; a host's failure is a value, and the others go on."""
+"""Runs one play on all its hosts in parallel; a host's failure is a value, and the other hosts go on."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class Goal(Enum):
-    """Where the walk stops; nothing below this module asks."""
+    """Where the walk stops; no module below this one needs to know."""
 
     PLAN = "plan"
     AUDIT = "audit"
@@ -54,14 +54,14 @@ class PlayRun:
     """Everything a play needs to run; `run` returns its exit code.
 
     Attributes:
-        drift_code: the exit code that a host asks for when something would change and the goal is not to change it.
-        ask: puts a question to the person between batches; None where there is no terminal.
-        gather: asks a host what `resolver` has to know of it; None: its facts, as whoever the play works as.
-        learn: is told what a host said, before the first one is resolved.
-        done: names of hosts that an earlier run has brought to what is declared, and that take no part.
-        leaving: names of nodes that are on their way out of the cluster, whoever still sees them.
-        auditing: the rules that an audit judges by, beside drift.
-        witness: sees all that is planned before anything is written.
+        drift_code: the exit code of a host on which something would change, if the goal is not to change it.
+        ask: asks the user a yes-no question between batches; None without a terminal.
+        gather: asks a host for what `resolver` has to know; None: its facts, as the user that the play works as.
+        learn: is called with what a host reported, before the first host is resolved.
+        done: names of hosts that an earlier run has brought to the declared state; they take no part.
+        leaving: names of nodes that are being retired, even if other nodes still see them.
+        auditing: the rules that an audit checks besides drift.
+        witness: sees everything that is planned before anything is written.
     """
 
     context: Context
@@ -87,7 +87,7 @@ class PlayRun:
         """Walk every host to the goal and return the play's exit code (docs/design.md).
 
         Raises:
-            ConfigError: what is written is wrong; no connection was opened.
+            ConfigError: the project has an error; no connection was opened.
         """
         runs = [HostRoll(host, self.context.clock(), emit=self.context.emit) for host in self.hosts]
         if not self.resolver.needs_facts:
@@ -111,7 +111,7 @@ class PlayRun:
             self.auditing.tell_useless(context.emit)
         self._walk(runs, climb)
         if self.goal is Goal.DEPLOY:
-            # Also after Ctrl-C: what the ladder has proved is where the next run can go back to.
+            # Also after Ctrl-C: the next run can go back to a release that the ladder has proved.
             each_host([run for run in runs if run.proven], judge_good, pool=context.pool)
         climb.tell(runs, self.leaving)
 
@@ -145,10 +145,10 @@ class PlayRun:
         return Roll(rules, order, climb, switching, back, emit, stop, self.ask, witness=self.witness)
 
     def _limits(self, runs: Sequence[HostRoll]) -> Limits:
-        """Return what the play's hosts say of batches; those that declare no nodes have no say where others do.
+        """Return the batch settings of the play's hosts; hosts without nodes count only if no host has nodes.
 
         Raises:
-            ConfigError: they disagree, or a question would have nobody to answer it.
+            ConfigError: the hosts disagree, or ``pause: ask`` is set without a terminal.
         """
         plays = [run.play for run in runs if run.play]
         found = {play.limits: play.host.name for play in ([play for play in plays if play.fleet[0]] or plays)}
@@ -166,7 +166,7 @@ class PlayRun:
             return limits
 
     def _meet(self, run: HostRoll) -> Transport:
-        """Connect, and hear what the host says of itself: what other hosts get may tell of it."""
+        """Connect, and gather facts if the play needs them: other hosts may use them in their templates."""
         run.targets = targets_of(*run.play.fleet) if run.play else ()
         transport = self.context.connect(run)
         run.transport = transport if self.goal is Goal.DEPLOY else ReadOnly(transport)
@@ -198,10 +198,10 @@ class PlayRun:
                 run.failing = self.auditing.judge(run.play, given, transport, run.targets, emit)
                 self.auditing.trace(run.play, plan, transport, emit)
             if self.goal is Goal.DEPLOY:
-                run.walk.changed = run.walk.ran = 0  # the plan counts what would change; so far nothing has
+                run.walk.changed = run.walk.ran = 0  # the plan counted what would change; nothing has changed so far
 
     def _riders(self, run: HostRoll, root: str) -> tuple[Sh, ...]:
-        """Return what rides along with the probe; of a release that lies at ``root`` its record comes last."""
+        """Return the extra fragments of the probe; the last one reads the record of the release at ``root``, if any."""
         if self.goal in (Goal.PLAN, Goal.DEPLOY):
             identity = () if self.witness is NOBODY else (IDENTITY,)
             return (*verify.fragments(run.targets), *identity, *([ledger.look_at_ledger(root)] if root else []))
@@ -210,7 +210,7 @@ class PlayRun:
         return (*rules, *([told] if told else [])) if self.goal is Goal.AUDIT else ()
 
     def _hear(self, run: HostRoll, said: str) -> None:
-        """Keep what a host said of its releases; to an audit that is what is not as it was, or left behind."""
+        """Keep what a host reported about its releases; in an audit, this is what was altered or left behind: drift."""
         if self.goal is not Goal.AUDIT:
             run.record = ledger.parse_ledger(said)
         elif said.strip():
@@ -218,7 +218,7 @@ class PlayRun:
             self.context.emit(Note(f"{run.name}: {said.strip()}"))
 
     def _warn(self, runs: Sequence[HostRoll]) -> None:
-        """Tell what is not wrong yet, once for all hosts alike; to an audit it is drift."""
+        """Emit warnings, each once for all hosts that have it; in an audit they are drift."""
         told: dict[str, list[str]] = defaultdict(list)
         for run in runs:
             own = run.play.fleet[0] if run.play else None
@@ -229,7 +229,7 @@ class PlayRun:
             self.context.emit(Note("\n".join(f"{', '.join(names)}: {text}" for text, names in told.items())))
 
     def _refuse_twin(self, name: str, host_key: str) -> None:
-        """Two inventory names of one host would be two writers on it."""
+        """Refuse two inventory names of one host: the run would write on it twice at the same time."""
         with self._lock:
             other = self._host_keys.setdefault(host_key, name) if host_key else name
         if other != name:

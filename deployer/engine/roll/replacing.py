@@ -1,4 +1,4 @@
-"""What a host's plan puts in the place of something that runs the application under another name."""
+"""Whether a host's plan replaces a service or node that runs the application under another name."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from deployer.modules.beam_nodes import BeamNodes
 
 
 def replaces(plan: Plan) -> bool:
-    """Return whether it stops a service of before, or the unit of a node that has another name now."""
+    """Return whether the plan stops a service that is taken over, or the unit of a node that is renamed."""
     return any(module.replaces(changes) for module, changes in _switches(plan))
 
 
 def old_names(plan: Plan) -> frozenset[str]:
-    """Return the names of nodes that services run which it takes over."""
+    """Return the names of nodes of the services that the plan takes over."""
     old = (changes.get(module.takeover or "") for module, changes in _switches(plan))
     return frozenset(word for change in old if change for word in (change.before or "").split() if "@" in word)
 

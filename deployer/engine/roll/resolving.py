@@ -1,4 +1,4 @@
-"""What a roll wants of whoever makes the plays of its hosts."""
+"""What a roll needs from the object that resolves the plays of its hosts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deployer.resolve import HostPlay
 
 
 class Resolving(Protocol):
-    """What makes a host's play: a `Resolver`, or what stands in its place."""
+    """Resolves a host's play: a `Resolver`, or an object in its place."""
 
     @property
     def play(self) -> Play:
@@ -21,29 +21,29 @@ class Resolving(Protocol):
 
     @property
     def needs_facts(self) -> bool:
-        """Whether a host has to be asked before its play can be made."""
+        """Whether a host has to be asked for facts before its play can be resolved."""
         ...
 
     def resolve(self, host: Host, facts: Mapping[str, Any] | None) -> HostPlay:
-        """Return everything the play wants of a host; raises ConfigError."""
+        """Return the play resolved for a host; raises ConfigError."""
         ...
 
     def asks_as(self, host: Host) -> dict[str, Any]:
-        """Return as whom a host is asked for its facts; raises ConfigError."""
+        """Return the user as whom a host is asked for its facts; raises ConfigError."""
         ...
 
     def miss(self, names: Collection[str]) -> None:
-        """Let others do what these hosts, which are down, would do once for all."""
+        """Let other hosts run the ``run_once`` tasks of these hosts, which are down."""
         ...
 
 
 def runs_once(resolver: Resolving) -> bool:
-    """Return whether something in a play is done by one host for others: then it counts who can be reached."""
+    """Return whether a play may have ``run_once`` tasks: then it matters which hosts can be reached."""
     return any(task.run_once or task.include for task in resolver.play.tasks)
 
 
 def stand_in(resolver: Resolving, runs: Sequence[HostRoll]) -> None:
-    """Let the next host that is up do what one that is down would do once, as Ansible does; plays are made anew."""
+    """Let the next host that is up run the ``run_once`` tasks of one that is down, as in Ansible; resolve again."""
     if not runs_once(resolver) or not (down := {run.name for run in runs if run.problem}):
         return
     resolver.miss(down)

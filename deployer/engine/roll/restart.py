@@ -1,4 +1,4 @@
-"""A restart, or a start, is a roll like a deploy's, with its batches, hooks and ladder, in which no file changes."""
+"""Restarts or starts nodes in a roll like that of a deploy, with batches, hooks and ladder, but without new files."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ done
 
 @dataclass(frozen=True, kw_only=True)
 class Lives(Module):
-    """Some nodes of a host, in a life of their units that is another one than before, or in any.
+    """Some nodes of a host whose units have to be restarted, or to run at all.
 
     Attributes:
-        wanted: whether they have to run anew, or to run.
-        before: unit → the invocation that systemd knew when this run began; empty when there was none.
-        seconds: how long their units let a stop and a start of them take, one after the other.
+        wanted: whether they have to be restarted, or only to run.
+        before: unit → its systemd invocation ID when this run began; empty when it had none.
+        seconds: the time that the units allow for a stop and a start of all of them, one after the other.
     """
 
     RESTARTS_NODES: ClassVar[bool] = True
@@ -55,18 +55,18 @@ class Lives(Module):
     seconds: float = 0
 
     def desired(self) -> Present:
-        """Return that all of them are as is wanted."""
+        """Return the wanted state for all of them."""
         return Present(dict.fromkeys(self.before, self.wanted))
 
     def probe(self) -> Sh:
-        """Print what systemd says of each."""
+        """Print what systemd reports about each unit."""
         return sh(_LIVES, list(self.before))
 
     def parse(self, out: str) -> Observed:
-        """Judge them.
+        """Return the state of each unit.
 
         Raises:
-            ConfigError: systemd does not know one: nothing was deployed there.
+            ConfigError: systemd does not know one of them: nothing was deployed there.
         """
         found = _lives(out, list(self.before))
         if unknown := [unit for unit, said in found.items() if said.get("LoadState") == "not-found"]:
@@ -79,7 +79,7 @@ class Lives(Module):
         return Present(keys)
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Return the one step that does it to those that are not so yet; it ends when they have started."""
+        """Return one step that restarts or starts the units that need it; it ends when they have started."""
         if not changes:
             return ()
         units, verb = list(changes), "restart" if self.wanted == "restarted" else "start"
@@ -91,18 +91,18 @@ class Lives(Module):
 
 
 def only_restarts(play: HostPlay) -> bool:
-    """Whether a play restarts or starts nodes and switches no release, so that there is none to go back from."""
+    """Whether a play only restarts or starts nodes, so that there is no new release to go back from."""
     return any(isinstance(action.module, Lives) for action in play.actions)
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Resolves a play as a restart of some nodes; for `deployer.engine.roll.play.PlayRun` in the place of a `Resolver`.
+    """Resolves a play as a restart of some nodes; for `deployer.engine.roll.play.PlayRun`, in place of a `Resolver`.
 
     Attributes:
-        resolver: of the play; made without the need of a tarball.
-        nodes: full names of those that are meant; the ladder is climbed for all.
-        wanted: whether they have to run anew, or to run.
+        resolver: the play's resolver, which must not require a tarball.
+        nodes: full names of the nodes to restart; the ladder is climbed for all nodes of the play.
+        wanted: whether they have to be restarted, or only to run.
     """
 
     resolver: Resolver
@@ -113,7 +113,7 @@ class Again:
 
     @property
     def play(self) -> Play:
-        """The play, called what it is."""
+        """The play, named after what this run does."""
         return replace(self.resolver.play, name=f"nodes are {self.wanted}")
 
     def asks_as(self, host: Host) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class Again:
         self.resolver.miss(names)
 
     def gather(self, transport: Transport, host: Host) -> Mapping[str, Any]:
-        """Return what a host says of itself (where the play needs that), of its nodes' units and its current release.
+        """Return a host's facts (if the play needs them), its nodes' units and its current release.
 
         Raises:
             HostError: the host cannot be read.
@@ -144,17 +144,17 @@ class Again:
         return {**said, _SAID: lives, _CURRENT: current}
 
     def resolve(self, host: Host, facts: Mapping[str, Any] | None) -> HostPlay:
-        """Return one task, that the nodes are as is wanted, with the play's hooks but for those that run once.
+        """Return a play with one task, to restart or start the nodes, and the play's hooks without ``run_once`` ones.
 
         Raises:
-            ConfigError: what is written is wrong.
+            ConfigError: the project has an error.
         """
         said = dict(facts or {})
         lives, current = said.pop(_SAID, {}), said.pop(_CURRENT, "")
         play = self.resolver.resolve(host, said or None, tasks=False)
         own, members = play.fleet
         if own and own.release and current and current != own.release.id:
-            own = as_running(own, own.release, current)  # what is declared may not be deployed yet
+            own = as_running(own, own.release, current)  # the declared release may not be deployed yet
         task = Task("nodes", "nodes", {}, self.play.mark)
         known = own.nodes if own else ()
         seconds = sum(node.start_seconds + node.stop_seconds for node in known if node.unit in lives)
@@ -165,7 +165,7 @@ class Again:
 
 
 def _lives(out: str, units: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return unit → what systemd said of it; raises ProbeError."""
+    """Return unit → the properties that systemd printed for it; raises ProbeError."""
     said = records(out, *(f"life_{at}" for at in range(1, len(units) + 1)))
     return {
         unit: dict(line.partition("=")[::2] for line in said[f"life_{at}"].splitlines())

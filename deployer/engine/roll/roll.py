@@ -1,4 +1,4 @@
-"""A roll: all is prepared everywhere, then batch after batch is switched, each when the one before it is well."""
+"""A roll: prepare all hosts, then switch batch after batch, each only when the batch before it is healthy."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from deployer.roll_events import BatchEnded, BatchStarted, RollPlanned
 
 @dataclass(slots=True)
 class Roll:
-    """The hosts of a play in turns.
+    """Lets the hosts of a play take turns.
 
     Attributes:
-        rules: which hosts there are, and what may be done with them when.
-        order: of the hosts, as the play has it, or their names.
-        stop: set when a person wants no more; a no to a question sets it too.
-        ask: puts a question to the person.
-        batches: who is switched together.
-        witness: sees all that is planned.
+        rules: the hosts, and the rules that decide when a batch may begin.
+        order: the play's word ``order``, or names of hosts in their order.
+        stop: set by Ctrl-C, or by the answer no to a question.
+        ask: asks the user a yes-no question.
+        batches: the hosts that are switched together, in order; `arrange` sets it.
+        witness: sees everything that is planned.
     """
 
     rules: RolloutRules
@@ -61,18 +61,18 @@ class Roll:
 
     @property
     def due(self) -> Sequence[HostRoll]:
-        """Those where there is something to do."""
+        """The hosts on which there is something to do."""
         return self.rules.due
 
     @property
     def _wish(self) -> str:
-        """What becomes of those that are well when the roll stops; that a person stops it is no failure."""
+        """What to do with healthy hosts when the roll stops: ``on_failure``, but nothing after Ctrl-C."""
         return "stop" if self.stop.is_set() else self.rules.limits.rollout.on_failure
 
     def survey(self) -> None:
-        """Look at all nodes before anything begins, where nodes that run will be switched.
+        """Climb the ladder of all nodes before anything begins, if the roll may disturb what runs.
 
-        Nobody has to see a node that is unhealthy already, and it counts as that in ``min_healthy``.
+        No node has to see one that is unhealthy already, and ``min_healthy`` counts it as unhealthy.
         """
         others = self.rules.limits.rollout.min_healthy and self.rules.outside()
         due = any(run.disruptive or run.closes for run in self.due) or self.rules.joining()
@@ -84,12 +84,12 @@ class Roll:
                 self.emit(Note(f"no node of this run sees these, so they do not count as healthy: {names}"))
 
     def foretell(self) -> None:
-        """Say in a plan what would keep a deploy from beginning now."""
+        """Say in a plan why a deploy could not begin now, if so."""
         if self.batches and (why := self.rules.start_blocker()):
             self.emit(Note(f"a deploy would not begin: {why}"))
 
     def arrange(self) -> None:
-        """Decide on the batches, and tell them where there is something to tell.
+        """Decide on the batches, and report them if they are worth a line.
 
         Raises:
             ConfigError: not even one host could be switched without falling below ``min_healthy``; or hosts have to
@@ -107,7 +107,7 @@ class Roll:
             self.emit(RollPlanned(batches, words, unsure, migrations, opens, closes))
 
     def run(self) -> None:
-        """Switch batch after batch and climb the ladder of all nodes after each; what goes wrong is in the runs."""
+        """Switch batch after batch, and climb the ladder of all nodes after each; failures are kept in the runs."""
         left, number, stops = list(self.batches), 0, self.rules.start_blocker()
         stops = stops or self._open()
         while left and not stops:
@@ -123,7 +123,7 @@ class Roll:
         self._close()
 
     def _open(self) -> str:
-        """Do on all hosts what only adds, prove that new members can join, and return why nothing may be switched."""
+        """Prepare all hosts, prove that new members can join, and return why nothing may be switched, or ""."""
         joining = self.rules.joining()
         if len(self.batches) > 1 or joining:
             self.switching.prepare(self.due, ready=bool(joining))
@@ -132,7 +132,7 @@ class Roll:
         return self.rules.stop_reason()
 
     def _close(self) -> None:
-        """Take away on all hosts what nothing needs any more, when all of them have had their turn and are healthy."""
+        """Remove on all hosts what nothing needs any more, if all of them have had their turn and none has failed."""
         due = [run for run in self.due if run.walk and run.walk.waits.all]
         wrong = [run.name for run in self.due if run.problem or run.skip_reason]
         if due and wrong:
@@ -153,7 +153,7 @@ class Roll:
         fallen = self._judge(batch, last=number == of, alone=of == 1)
         self._done.append(batch)
         held = self._wish if stops or self.rules.stop_reason(batch) else "stop"
-        # Who is well and goes back at once gets no traffic before.
+        # A healthy host that goes back at once must not get traffic before that.
         self.switching.undrain([run for run in batch if run.problem or held == "stop"])
         stops = stops or self.rules.stop_reason(batch)
         if stops:
@@ -165,7 +165,7 @@ class Roll:
         return stops
 
     def _climb(self, *, last: bool, urgent: Collection[str] = ()) -> Fallen:
-        """Climb all nodes; as long as others wait for their turn, nobody minds those that were unhealthy before."""
+        """Climb all nodes; until the last batch, waiting nodes that were unhealthy from the start are ignored."""
         if len(self.batches) < 2:
             changed = {run.name for run in self.due if run.walk and (run.walk.changed or run.walk.ran)}
             return self.climb.run(self.runs, changed, urgent=urgent)
@@ -176,7 +176,7 @@ class Roll:
         return {node: bad for node, bad in fallen.items() if node not in unhealthy}
 
     def _judge(self, batch: Batch, *, last: bool, alone: bool) -> Fallen:
-        """Climb, send back who fell as soon as it has, and climb again, until nobody falls for a reason of its own."""
+        """Climb, send failed hosts back at once, and climb again, until no further host fails for its own reason."""
         news = [run for run in batch if run.problem]
         while True:
             self.way_back.send(news)
@@ -190,7 +190,7 @@ class Roll:
         return fallen
 
     def _return(self, stops: str) -> None:
-        """Send back who has not failed, as ``on_failure`` wants it when the roll stops; traffic is led away before."""
+        """When the roll stops, send healthy hosts back, too, as ``on_failure`` says; their traffic is drained first."""
         due = {"stop": [], "rollback_batch": self._done[-1:], "rollback_fleet": self._done[::-1]}
         for batch in due[self._wish]:
             others = [run for run in batch if not (run.problem or run.skip_reason)]
@@ -202,7 +202,7 @@ class Roll:
             self.switching.undrain(others)
 
     def _resized(self, left: list[Batch]) -> tuple[list[Batch], str]:
-        """Return the batches to come, smaller where too few nodes are healthy now, and why none can come."""
+        """Return the remaining batches, smaller if too few nodes are healthy now, and why none may follow (or "")."""
         try:
             fitted = self.rules.resized(left)
         except ConfigError as error:
@@ -211,7 +211,7 @@ class Roll:
         return fitted, "" if as_planned else f"too few nodes are healthy for {' '.join(_names(left[0]))}, as planned"
 
     def _pause(self, left: Sequence[Batch]) -> str:
-        """Wait, or ask, and return why no other batch may follow: a no is as good as Ctrl-C."""
+        """Pause or ask between batches; return why no other batch may follow. The answer no counts as Ctrl-C."""
         pause, to_come = self.rules.limits.rollout.pause, [name for batch in left for name in _names(batch)]
         stops = ""
         if pause != "ask":
@@ -228,7 +228,7 @@ class Roll:
 
 
 def _steps(given: Iterable[tuple[HostRoll, Sequence[Planned]]], which: Callable[[Step], bool]) -> tuple[str, ...]:
-    """Return each of certain steps of hosts once, with its hosts."""
+    """Return the steps that ``which`` selects, each once, with the names of its hosts."""
     found: dict[str, list[str]] = {}
     for run, changing in given:
         for step in (step for planned in changing for step in planned.steps if which(step)):
@@ -241,7 +241,7 @@ def _names(batch: Batch) -> tuple[str, ...]:
 
 
 def _leave(left: Sequence[Batch], stops: str) -> None:
-    """Say of hosts whose turn never came why; that Ctrl-C kept one from being prepared is no more than that."""
+    """Mark hosts whose turn never came, with the reason; if Ctrl-C interrupted one, that is no problem of its own."""
     for run in (run for batch in left for run in batch):
         if isinstance(run.problem, Interrupted):
             run.problem = None

@@ -1,7 +1,7 @@
-"""A rollback is a deploy of what a host has already: the same batches, hooks and ladder, and no tarball.
+"""A rollback is a deploy of a release that a host still has: the same batches, hooks and ladder, but no tarball.
 
-What a host goes back to is known when it has been asked; so a host's tasks are made from its own record, where a deploy
-makes them from the play.
+Only the host knows to which release it can go back. So its tasks are made from its own record; in a deploy, they are
+made from the play.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from deployer.sh import Program, Sh, lines, sh
 from deployer.transport.base import Transport
 
 HISTORY = 500
-"""Entries of a host's record that are looked at for hooks."""
+"""Number of entries of a host's record that are searched for hooks."""
 ROLLBACK_TIMEOUT = 120.0
 _RECORD = "deployer_record"
 
@@ -43,7 +43,7 @@ else
   emit found gone
 fi
 """
-# What a node's kept flags and environment say of how it talked: names of flags alone.
+# Prints the flags with which a node used the distribution, from its kept files: only these, no other content.
 _TALKED = """
 kept={} flags={} env={}
 if [ -f "$kept$flags" ]; then
@@ -56,7 +56,7 @@ fi
 
 @dataclass(frozen=True, kw_only=True)
 class Return(BeamNodes):
-    """The nodes of a release on a host, running a release that was good before, with the files it was good with.
+    """The nodes of a host, running an earlier good release with the files that it had when it was good.
 
     Attributes:
         leaves: id of the release that is left; empty when there is none.
@@ -65,7 +65,7 @@ class Return(BeamNodes):
     leaves: str = ""
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Go back, in one step; what is left is not marked bad by that."""
+        """Return one step that goes back; the release that is left is not marked bad."""
         if not changes:
             return ()
         step = ledger.go_back(replace(self, id=self.leaves or self.id), self.id)
@@ -74,12 +74,12 @@ class Return(BeamNodes):
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """Resolves a play as a rollback; for `deployer.engine.roll.play.PlayRun` in the place of a `Resolver`.
+    """Resolves a play as a rollback; for `deployer.engine.roll.play.PlayRun`, in place of a `Resolver`.
 
     Attributes:
-        resolver: of the play; made without the need of a tarball.
-        to: the version or id that was asked for; empty: each host's last good one before the current.
-        emit: is told which hooks have run since.
+        resolver: the play's resolver, which must not require a tarball.
+        to: the version or id that was asked for; empty: each host's last good release before the current one.
+        emit: gets a note about hooks that have run since then.
     """
 
     resolver: Resolver
@@ -103,11 +103,11 @@ class Back:
         self.resolver.miss(names)
 
     def gather(self, transport: Transport, host: Host) -> Mapping[str, Any]:
-        """Return what a host says of itself (where the play needs that) and of its releases.
+        """Return a host's facts (if the play needs them), its record, and the release it goes back to.
 
         Raises:
             HostError: the host cannot be read.
-            ConfigError: there is nothing that this host could go back to.
+            ConfigError: there is no release that this host could go back to.
         """
         said = dict(facts.of_play(self.resolver, transport, host)) if self.resolver.needs_facts else {}
         own = self.resolver.fleet(host)[0]
@@ -130,10 +130,10 @@ class Back:
         return {**said, _RECORD: (record, to)}
 
     def resolve(self, host: Host, facts: Mapping[str, Any] | None) -> HostPlay:
-        """Return one task, that the nodes go back, with the play's hooks but for those that run once.
+        """Return a play with one task, to send the nodes back, and the play's hooks without ``run_once`` ones.
 
         Raises:
-            ConfigError: what is written is wrong.
+            ConfigError: the project has an error.
         """
         said = dict(facts or {})
         record, to = said.pop(_RECORD, (None, ""))
@@ -157,7 +157,7 @@ class Back:
         return replace(play, actions=(Action(task, "nodes", module),), before_switch=before, fleet=fleet)
 
     def _tell(self, host: str, record: Ledger, to: str) -> None:
-        """What a hook did, such as a migration, is not undone by a link."""
+        """Report the hooks and migrations since the release was good: a rollback does not undo them."""
         since = max(
             (entry.number for entry in record.entries if (entry.event, entry.release) == ("good", to)), default=0
         )
@@ -165,7 +165,7 @@ class Back:
         if hooks:
             told = "\n".join(f"  {entry.detail}, for {entry.release}, run {entry.run}" for entry in hooks)
             self.emit(Note(f"{host}: hooks that have run since {to} was good, which a rollback does not undo:\n{told}"))
-        # The last word on each; every host of the cluster remembers it, and one of them says it.
+        # Only the last entry of each migration; every host of the cluster has it, and one host reports it.
         last = {entry.release: entry for entry in record.entries if entry.event == "migrate" and entry.number > since}
         ours = [entry for release, entry in last.items() if self._told.setdefault(release, host) == host]
         if ours:
@@ -174,14 +174,14 @@ class Back:
 
 
 def target(record: Ledger, wanted: str) -> str:
-    """Return the id of the release that a host goes back to; the current one where it is there already.
+    """Return the id of the release that a host goes back to; the current one if that is wanted.
 
     Args:
-        record: what the host remembers.
-        wanted: a version or an id; empty: the good one before the current.
+        record: the host's record.
+        wanted: a version or an id; empty: the good release before the current one.
 
     Raises:
-        ConfigError: there is none, or the wanted one failed here or was never good.
+        ConfigError: there is none, or the wanted one has failed here or was never good.
     """
     known = f"good here: {', '.join(record.good) or 'none'}"
     if not wanted:
@@ -198,15 +198,15 @@ def target(record: Ledger, wanted: str) -> str:
 
 
 def check_kind(to: str, declared: str, answer: Mapping[str, str]) -> None:
-    """Refuse a release whose kept files make nodes talk in another way than is declared: they would be alone.
+    """Refuse a release whose kept files set another kind of distribution than declared: its nodes could not connect.
 
     Args:
         to: id of the release.
-        declared: how the nodes have to talk.
-        answer: what the host said; ``talked_N`` has the flags that a node's kept files hold.
+        declared: the declared kind of distribution.
+        answer: the host's answer; ``talked_N`` has the flags from the kept files of a node.
 
     Raises:
-        ConfigError: one of them would.
+        ConfigError: the kept files of a node set another kind.
     """
     kinds = (kind_of_flags(flags) for key, flags in answer.items() if key.startswith("talked_"))
     if other := next((kind for kind in kinds if kind not in ("", declared)), ""):
@@ -220,7 +220,7 @@ def _talked(kept: str, node: Node, number: int) -> Sh:
 
 
 def as_running(own: Declaration, declared: DeclaredRelease, release: str) -> Declaration:
-    """Return what a host declares as if this release were declared; of its inside nothing is known here."""
+    """Return what a host declares, with this release instead; the contents of the release are unknown here."""
     version, _, digest = release.rpartition("-")
     archive = replace(declared.archive, version=version, sha256=digest, otp=None, applications={})
     return replace(own, release=replace(declared, archive=archive, migrate=None))

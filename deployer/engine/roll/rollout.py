@@ -1,4 +1,4 @@
-"""Batch maths: which hosts are switched together, in which order. Pure."""
+"""Computes the batches: which hosts are switched together, and in which order. Pure."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class ClusterLimits:
 
     Attributes:
         name: for messages.
-        nodes: nodes of the cluster by host, of all hosts, whether they are in this run or not.
-        min_healthy: nodes that stay healthy at any time: a number or per cent.
+        nodes: number of the cluster's nodes by host, for all hosts, whether they are in this run or not.
+        min_healthy: nodes that have to stay healthy at any time: a number or a percentage.
     """
 
     name: str
@@ -29,7 +29,7 @@ class ClusterLimits:
 
     @property
     def least(self) -> int:
-        """The number of nodes that ``min_healthy`` means; a share is rounded up, on the safe side."""
+        """The number of nodes that ``min_healthy`` means; a percentage is rounded up, to be safe."""
         return ceil(grammar.amount(self.min_healthy, sum(self.nodes.values())))
 
 
@@ -37,8 +37,8 @@ def arranged(hosts: Sequence[str], order: str | Sequence[str]) -> list[str]:
     """Return the hosts of a play in the order in which they take their turns.
 
     Args:
-        hosts: as the inventory has them.
-        order: inventory, reverse_inventory, sorted, reverse_sorted or shuffle; or names, all others behind them.
+        hosts: in the order of the inventory.
+        order: inventory, reverse_inventory, sorted, reverse_sorted or shuffle; or names, which go before all others.
     """
     if not isinstance(order, str):
         places = {name: place for place, name in enumerate(order)}
@@ -62,13 +62,13 @@ def batches(
     """Return the batches of a roll, none of them empty.
 
     Args:
-        idle: hosts where no running node would be disturbed, in order: they are one batch, the first.
+        idle: hosts on which no running node would be disturbed, in order: they are one batch, the first.
         running: hosts whose running nodes are about to be switched, in order.
         serial: sizes as written; empty: all at once.
-        canary: goes first of ``running``, alone.
-        total: hosts of the play, which a share refers to; default: those given here.
-        clusters: whose nodes have to stay healthy.
-        down: nodes by host that are not healthy before anything is switched; where a host had its turn, all are.
+        canary: the first of ``running``, in a batch of its own.
+        total: number of hosts that a percentage refers to; default: those given here.
+        clusters: the clusters whose nodes have to stay healthy.
+        down: number of unhealthy nodes by host before the switch; after a host's turn, all its nodes count as healthy.
 
     Raises:
         ConfigError: not even one host could be switched without falling below ``min_healthy``; with the numbers.
@@ -89,7 +89,7 @@ def batches(
 
 
 def _fitting(hosts: Sequence[str], clusters: Sequence[ClusterLimits], down: Mapping[str, int]) -> int:
-    """Return how many of ``hosts``, from the first on, may be switched at once."""
+    """Return how many of ``hosts``, counted from the first, may be switched at the same time."""
     for count in range(len(hosts), 0, -1):
         if all(spare(cluster, down, hosts[:count]) >= 0 for cluster in clusters):
             return count
@@ -105,7 +105,7 @@ def _fitting(hosts: Sequence[str], clusters: Sequence[ClusterLimits], down: Mapp
 
 
 def spare(cluster: ClusterLimits, down: Mapping[str, int], hosts: Iterable[str]) -> int:
-    """Return how many healthy nodes more than ``min_healthy`` asks for are left while ``hosts`` are switched."""
+    """Return how many healthy nodes beyond ``min_healthy`` are left while ``hosts`` are switched."""
     healthy = sum(cluster.nodes.values()) - sum(down.get(host, 0) for host in cluster.nodes)
     return healthy - _lost(cluster, down, hosts) - cluster.least
 
@@ -115,5 +115,5 @@ def _lost(cluster: ClusterLimits, down: Mapping[str, int], hosts: Iterable[str])
 
 
 def too_many(failed: int, size: int, percentage: float | None) -> bool:
-    """Return whether a batch of ``size`` hosts has more failed ones than ``max_fail_percentage`` lets pass."""
+    """Return whether a batch of ``size`` hosts has more failed ones than ``max_fail_percentage`` allows."""
     return percentage is not None and failed * 100 > percentage * size

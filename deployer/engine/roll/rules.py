@@ -1,4 +1,4 @@
-"""What a roll may do at this moment: whether it may begin, who may be switched together, and whether it may go on."""
+"""Decides whether a roll may begin, which hosts may be switched together, and whether it may go on."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from deployer.roll_events import STOPPED
 
 @dataclass(slots=True)
 class RolloutRules:
-    """The rules of play and fleet, held against how the hosts of the play are now.
+    """The rules of play and fleet, applied to the current state of the play's hosts.
 
     Attributes:
         runs: all hosts of the play, prepared.
-        due: those of them where there is something to do.
-        limits: what play and fleet say of batches.
+        due: the hosts on which there is something to do.
+        limits: the batch settings of play and fleet.
         fatal: ``any_errors_fatal`` of the play.
-        climb: which nodes are healthy.
-        stop: set when a person wants no more.
-        done: names of hosts that an earlier run has brought to what is declared.
-        leaving: names of nodes that are on their way out of the cluster.
+        climb: knows which nodes are healthy.
+        stop: set by Ctrl-C, or by the answer no to a question.
+        done: names of hosts that an earlier run has brought to the declared state.
+        leaving: names of nodes that are being retired.
     """
 
     runs: Sequence[HostRoll]
@@ -44,7 +44,7 @@ class RolloutRules:
     leaving: frozenset[str] = frozenset()
 
     def joining(self) -> Joining | None:
-        """Return the hosts on which nodes are about to start beside others that run; None when there are none."""
+        """Return the hosts on which nodes are about to join others that run; None when there are none."""
         able = [run for run in self.runs if run.targets and not run.problem]
         new = [run for run in able if run in self.due and run.disturbed and not (run.alive or run.replaces)]
         old = [run for run in able if run.alive]
@@ -52,9 +52,9 @@ class RolloutRules:
         return Joining(new, old) if new and (old or outside - {run.name for run in self.runs}) else None
 
     def start_blocker(self) -> str:
-        """Return why nothing may begin; empty when it may.
+        """Return why the roll may not begin; empty when it may.
 
-        Hosts that cannot be reached hinder nobody, but for the canary: without it nothing would go first.
+        Unreachable hosts do not prevent it, except the canary: without it, no host could go first.
         """
         if self.stop.is_set():
             return STOPPED
@@ -66,7 +66,7 @@ class RolloutRules:
         return ""
 
     def stop_reason(self, batch: Batch = ()) -> str:
-        """Return why no other batch may follow: a person wants it, or more hosts have failed than may."""
+        """Return why no other batch may follow: the user stopped the run, or too many hosts have failed; else ""."""
         if self.stop.is_set():
             failed = [run.name for run in batch if run.problem and not isinstance(run.problem, Interrupted)]
             return f"{STOPPED}; failed before: {', '.join(failed)}" if failed else STOPPED
@@ -88,9 +88,9 @@ class RolloutRules:
         return f"failed: {', '.join(failed)}; any_errors_fatal is true" if failed else ""
 
     def batches(self, order: str | Sequence[str]) -> list[Batch]:
-        """Return who is switched together, in turns.
+        """Return the batches, in order.
 
-        Hosts that have to change together are one batch, as those where nothing runs are.
+        Hosts that have to change together are one batch, and so are hosts on which nothing runs.
 
         Raises:
             ConfigError: not even one host could be switched without falling below ``min_healthy``; or hosts have to
@@ -109,7 +109,7 @@ class RolloutRules:
         return [tuple(due[name] for name in batch) for batch in found]
 
     def _check_whole(self) -> None:
-        """Refuse to change on a part of a cluster what its members have to have in common."""
+        """Refuse to change, on only a part of a cluster, what must be the same on all its members."""
         here = {run.name for run in self.runs if not run.problem} | self.done
         for play in (run.play for run in self.due if run.together and run.play):
             absent = [member for member in play.fleet[1] if member.host not in here]
@@ -122,17 +122,17 @@ class RolloutRules:
                 )
 
     def _check_strangers(self) -> None:
-        """Refuse to close firewalls to a node that is connected: that would take apart a cluster that is whole."""
+        """Refuse to close firewalls to a connected node: that would split a working cluster."""
         found = outsiders(self.climb.strangers, self.runs, self.leaving)
         if found and any(run.closes for run in self.due):
             problem = f"{connected(found)}: closing the firewalls while it runs would split the cluster"
             raise ConfigError(problem, hint=WAY_OUT)
 
     def resized(self, left: Sequence[Batch]) -> list[Batch]:
-        """Return the batches to come, smaller where too few nodes are healthy now.
+        """Return the remaining batches, smaller if too few nodes are healthy now.
 
         Raises:
-            ConfigError: not even one host could be switched any more.
+            ConfigError: not even one host may be switched any more.
         """
         runs = {run.name: run for batch in left for run in batch}
         sizes = [len(batch) for batch in left]
@@ -140,7 +140,7 @@ class RolloutRules:
         return [tuple(runs[name] for name in batch) for batch in found]
 
     def outside(self) -> dict[str, list[str]]:
-        """Return host → nodes of the play's clusters that are declared on hosts which take no part in this run."""
+        """Return host → names of its nodes, for hosts of the play's clusters that take no part in this run."""
         ours = {run.name for run in self.runs}
         return {host: _nodes(one) for host, one in self._members().items() if host not in ours}
 
@@ -156,7 +156,7 @@ class RolloutRules:
         ]
 
     def _down(self) -> dict[str, int]:
-        """Return how many nodes of each host are not healthy; of a host outside, those that nobody sees."""
+        """Return how many nodes of each host are not healthy; for hosts outside of the run, those that no node sees."""
         climb, outside = self.climb, self.outside()
         well = climb.healthy if climb.nodes else frozenset(node for run in self.runs for node in run.alive)
         names = {run.name: run.names if climb.nodes else run.alive for run in self.runs}
@@ -164,7 +164,7 @@ class RolloutRules:
             host: len(one.nodes) - len(well & names.get(host, frozenset())) for host, one in self._members().items()
         }
         unhealthy |= {host: len(climb.unseen.intersection(nodes)) for host, nodes in outside.items()}
-        # What is replaced serves until then.
+        # A service that is replaced works until its host's turn.
         return unhealthy | {run.name: 0 for run in self.due if run.replaces and run.state is HostState.WAITING}
 
 

@@ -1,4 +1,4 @@
-"""Where a host stands in a roll, and which way it may go from there.
+"""The states of a host in a roll, and the legal moves between them.
 
     settled ─▶ waiting ─▶ turn ─▶ at switch ─▶ switching ─▶ switched
                   │         │         │            │  │         │
@@ -6,8 +6,8 @@
              not reached         ▼                 ▼       ▼
                                 kept           reverted ◀─ reverting
 
-To add a state: a name below, its moves in `MOVES`, and in `HostRoll` what its nodes are judged by. The only writer is
-`HostRoll.advance`; what goes wrong on a host is its ``problem``, whatever its state.
+To add a state: a name below, its moves in `MOVES`, and in `HostRoll` what its nodes are checked against. The only
+writer is `HostRoll.advance`; a failure on a host is its ``problem``, in whatever state it is.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from enum import Enum
 
 
 class HostState(Enum):
-    """One host in a roll; ``--json`` tells each move as ``HostMoved``."""
+    """The state of one host in a roll; ``--json`` reports each move as ``HostMoved``."""
 
     SETTLED = "settled"
-    """Nothing is due here: its nodes have to be as declared."""
+    """Nothing is due on it: its nodes have to be as declared."""
     WAITING = "waiting"
-    """Its turn has not come: its nodes are judged as they run."""
+    """Its turn has not come: its nodes are checked against what they run now."""
     TURN = "turn"
-    """Its turn has come: what comes before the switch is done."""
+    """Its turn has come: the steps before the switch run."""
     AT_SWITCH = "at switch"
-    """All is done but what stops or starts a node; migrations and hooks come now."""
+    """All steps before the one that stops or starts a node have run; migrations and hooks come now."""
     SWITCHING = "switching"
-    """Its nodes are being brought to what is declared; a failure leaves it here."""
+    """Its nodes are being brought to the declared state; after a failure it stays here."""
     SWITCHED = "switched"
     """Every step has run, and a second reading has agreed."""
     REVERTING = "reverting"
-    """Its nodes are on their way back to a good release; a failure leaves it here."""
+    """Its nodes are going back to a good release; after a failure it stays here."""
     REVERTED = "reverted"
     """Its nodes run a release that was good before."""
     KEPT = "kept"
-    """Its turn ended before its nodes were touched: they run on as before."""
+    """Its turn ended before its nodes were touched: they run as before."""
     NOT_REACHED = "not reached"
     """The roll stopped before its turn."""
 
@@ -56,17 +56,17 @@ MOVES: Mapping[HostState, frozenset[HostState]] = {
 }
 """The legal moves; any other is a fault of the program."""
 AS_BEFORE = frozenset({S.WAITING, S.KEPT, S.NOT_REACHED})
-"""Where a host's nodes are judged by what they ran before, not by what is declared."""
+"""States in which a host's nodes are checked against what they ran before, not against the declaration."""
 AS_DECLARED = frozenset({S.SETTLED, S.SWITCHED})
-"""Where its nodes run what is declared, as far as its steps can tell; the ladder has the last word."""
+"""States in which its nodes should run what is declared; the ladder decides whether they do."""
 UNVERIFIED_FROM = frozenset({S.TURN, S.REVERTING})
-"""Moves after which an earlier verdict of the ladder says nothing any more."""
+"""States that make an earlier result of the ladder invalid when a host moves to them."""
 
 
 class Verification(Enum):
-    """What the last climb said of a host's nodes."""
+    """The result of the last climb for a host's nodes."""
 
     UNVERIFIED = "unverified"
-    """They have been touched since, or the climb was cut short."""
+    """They have been changed since, or the climb was cut short."""
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"

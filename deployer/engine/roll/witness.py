@@ -1,4 +1,4 @@
-"""Whoever compares what a roll is about to do with what was agreed on before."""
+"""The interface of an object that compares what a roll is about to do with a plan that was approved before."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from deployer.engine.roll.host_roll import HostRoll
 from deployer.sh import Sh
 
 IDENTITY = Sh("cat /etc/machine-id 2>/dev/null || :")
-"""What rides along with the probe where there is a witness, behind the readings of the nodes' units."""
+"""Added to the probe if there is a witness; its answer comes after the readings of the nodes' units."""
 
 
 class Witness(Protocol):
-    """Sees the plans of all hosts of a play, and their turns, before anything is written."""
+    """Sees the plans and batches of all hosts of a play before anything is written."""
 
     @property
     def order(self) -> Sequence[str]:
-        """The hosts as they take their turns; empty: as the play has it."""
+        """The names of the hosts in the order of their turns; empty: the play's own order."""
         ...
 
     @property
     def holds(self) -> bool:
-        """Whether the turns may not become others in mid-roll."""
+        """Whether the batches must not change during the roll."""
         ...
 
     def judge(self, runs: Sequence[HostRoll], batches: list[Batch]) -> list[Batch]:
-        """Take note of them and return the batches; raises ConfigError to refuse them."""
+        """Look at plans and batches, and return the batches to use; raises ConfigError to refuse them."""
         ...
 
 
@@ -43,10 +43,10 @@ class _Nobody:
 
 
 NOBODY: Witness = _Nobody()
-"""Nothing was agreed on before."""
+"""No plan was approved before."""
 
 
 def machine_id(run: HostRoll) -> str:
-    """Return what a host has said of its identity; empty when it has said nothing."""
+    """Return a host's machine ID; empty when it has reported none."""
     said = run.prepared.extra_results[len(run.targets) :]
     return said[0].out.strip() if said else ""
