@@ -28,6 +28,7 @@ class Progress:
     Attributes:
         facts: what the host says of itself; None: it was not asked. Never templated.
         tasks: False leaves tasks and handlers out, for a run that makes its own.
+        hooks: False leaves hooks out, too.
         results: what actions have given so far, by their place among those of the play.
         failures: of those in blocks.
         heard: what handlers have given so far.
@@ -35,6 +36,7 @@ class Progress:
 
     facts: Mapping[str, Any] | None
     tasks: bool = True
+    hooks: bool = True
     results: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     heard: Heard = field(default_factory=dict)
@@ -71,8 +73,8 @@ class Lists(NamedTuple):
         found = cls(
             actions,
             _handlers(notified, actions, problems, progress.heard) if progress.tasks else (),
-            made(tasking(choice=None), play.turns.before_switch),
-            made(tasking(choice=None), play.turns.after_start),
+            made(tasking(choice=None), play.turns.before_switch if progress.hooks else ()),
+            made(tasking(choice=None), play.turns.after_start if progress.hooks else ()),
             (),
         )
         # What waits for a task that is wrong is no error of its own.

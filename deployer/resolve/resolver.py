@@ -172,7 +172,8 @@ class Resolver:
         with self._lock:
             if tasks and facts is None and host.name in self._ready:
                 return self._ready.pop(host.name)
-            return self._resolve(host, Progress(facts, tasks and self._run.needs.tasks))
+            needs = self._run.needs
+            return self._resolve(host, Progress(facts, tasks and needs.tasks, needs.tasks))
 
     def _resolve(self, host: Host, progress: Progress) -> HostPlay:
         reached, cli = self.connection(host), self._run.cli

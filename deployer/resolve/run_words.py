@@ -17,7 +17,7 @@ class FleetNeeds:
         tarball: False lets a tarball be missing where only the fleet is asked for; None reads none.
         secrets: False leaves the environment and all that could be secret out, and reads no secret.
         without: names of nodes that are about to leave: nobody is told of them.
-        tasks: False leaves tasks and handlers out, for a run that asks only what is declared.
+        tasks: False leaves tasks, handlers and hooks out, for a run that asks only what is declared.
     """
 
     tarball: bool | None = True

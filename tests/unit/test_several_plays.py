@@ -154,7 +154,8 @@ def test_with_check_a_command_that_writes_only_reads_and_tells_of_no_other_run(
 
 def test_verify_asks_nothing_of_tasks(options: Options) -> None:
     """What the ladder judges is declared beside them: a nightly look must not end at a task that waits for a word."""
-    some = limited(options, "", SITE.replace("inventory_hostname", "said_by_nobody"))
+    hooks = '\n  hooks: {before_switch: [{name: drain, command: "echo {{ said_by_nobody }}"}]}\n  tasks:'
+    some = limited(options, "", SITE.replace("inventory_hostname", "said_by_nobody").replace("\n  tasks:", hooks))
     with pytest.raises(ConfigError, match="said_by_nobody"):
         walked(Goal.PLAN, some)
     code, plays, _ = walked(Goal.VERIFY, some)
