@@ -97,7 +97,7 @@ class Acting:
     def _made(self, task: Task, variables: Variables, label: str, given: Module | None) -> Action:
         on, place, user, home = self._where(task, variables)
         once = self.doer.name != self.host.name
-        module, words = given or self.maker.make(task, variables, home), task.result
+        module, words = given or self.maker.make(task, variables, home, str(place or "")), task.result
         if user and module.handler_only and not words.ignore_errors:
             check_may_act(task, user)
         if words.register and not self.acts and (module.only_reads or words.unchanged or words.check_mode is False):
@@ -105,9 +105,9 @@ class Acting:
         if once and not module.READS:
             hint = "give it changed_when: false where it only reads; or write a play for one host before this one"
             raise ConfigError("run_once with register is for what only reads", where=task.mark, hint=hint)
-        if task.module == "file" and not place:
-            made, folders = vars(module), self.maker.folders
-            (folders.add if made["state"] == "directory" else folders.discard)(made["path"])
+        if task.module == "file" and (made := vars(module))["state"] not in (None, "file", "touch"):  # attributes
+            folders, path = self.maker.folders, (str(place or ""), made["path"])
+            (folders.add if made["state"] == "directory" else folders.discard)(path)
         names = [str(variables.render(name, task.mark)) for name in task.notify]
         notify = dict.fromkeys(name for one in names for name in (one, *self.play.listeners.get(one, ())))
         known = {handler.name for handler in self.play.handlers}

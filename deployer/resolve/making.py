@@ -93,14 +93,14 @@ def judge(task: Task) -> Iterator[ConfigError]:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes module instances from tasks; ``folders``: directories that tasks before it make on the host."""
+    """Makes module instances from tasks; ``folders``: directories that tasks before it make, each with its machine."""
 
     sources: Sources
     vaults: Vaults
     tarballs: Mapping[str, Blob]
-    folders: set[str] = field(default_factory=set)
+    folders: set[tuple[str, str]] = field(default_factory=set)
 
-    def make(self, task: Task, variables: Variables, home: str | None = ROOTS) -> Module:
+    def make(self, task: Task, variables: Variables, home: str | None = ROOTS, place: str = "") -> Module:
         """Return the module of a task with its arguments templated, its sources read and everything checked.
 
         ``home`` is that of whoever it runs as; None where nobody knows it.
@@ -116,7 +116,7 @@ class Maker:
                 value = variables.render(_mode(key, raw, args), where, key)
                 if not (value is OMIT or says_none(cls, key, raw, value) or is_silent(task.module, key, value)):
                     value = at_homes(cls, key, value, home, both)
-                    if key == "dest" and task.module in _INTO and value in self.folders:
+                    if key == "dest" and task.module in _INTO and (place, str(value)) in self.folders:
                         value = f"{value}/"
                     given[key] = _mode(key, value, given) if isinstance(value, str) else value
         given = {key: spelled(task.module, key, value, given) for key, value in given.items()}

@@ -200,6 +200,28 @@ def test_a_file_goes_into_the_directory_that_a_task_before_it_makes(project: Pro
         "- {template: {src: b.conf, dest: /srv/out}}\n"
         "- {copy: {src: a.conf, dest: /srv/in/own}}\n"
         "- {copy: {src: a.conf, dest: /srv/not}}\n"
+        "- {file: {path: /srv/in, mode: '0750'}}\n"
+        "- {template: {src: b.conf, dest: /srv/in}}\n"
     )
     found = [one.module.dest for one in project.actions() if one.task.module in ("copy", "template")]  # type: ignore[attr-defined]
-    assert found == ["/srv/before", "/srv/in/a.conf", "/srv/out/b.conf", "/srv/in/own", "/srv/not"]
+    assert found == ["/srv/before", "/srv/in/a.conf", "/srv/out/b.conf", "/srv/in/own", "/srv/not", "/srv/in/b.conf"]
+
+
+def test_a_directory_that_is_made_on_one_machine_says_nothing_of_another(project: Project) -> None:
+    project.write("files/a.conf", "x")
+    project.tasks(
+        "- {file: {path: /srv/own, state: directory}}\n"
+        "- {file: {path: /srv/other, state: directory}, delegate_to: b}\n"
+        "- {copy: {src: a.conf, dest: /srv/own}, delegate_to: b}\n"
+        "- {copy: {src: a.conf, dest: /srv/other}}\n"
+        "- {copy: {src: a.conf, dest: /srv/other}, delegate_to: b}\n"
+    )
+    found = [one.module.dest for one in project.actions() if one.task.module == "copy"]  # type: ignore[attr-defined]
+    assert found == ["/srv/own", "/srv/other", "/srv/other/a.conf"]
+
+
+@pytest.mark.parametrize("dest", ["[/srv/a]", "{to: /srv/a}"])
+def test_a_dest_that_is_no_path_is_refused(project: Project, dest: str) -> None:
+    project.tasks(f"- {{copy: {{content: x, dest: {dest}}}}}\n")
+    with pytest.raises(ConfigError, match="dest"):
+        project.actions()
