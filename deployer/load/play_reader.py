@@ -168,12 +168,16 @@ class PlayReader:
 
 
 def _check_results(task: Task, handlers: Sequence[Task], tasks: Sequence[Task]) -> None:
-    """Refuse a handler that uses what another one registers in a loop: the rounds of handlers are not told apart."""
+    """Refuse a handler that uses what another one registers in a loop, or more than once in one go through handlers."""
     said = " ".join((*task.when, *_TEMPLATE.findall(f"{task.args} {task.loop}")))
-    for other in (one for one in handlers if one is not task and one.result.register and one.loop is not None):
+    for i, other in enumerate(handlers):
+        again = next((one for one in handlers[i:] if other.name in one.notify), None)
+        if other is task or not other.result.register or (other.loop is None and not again):
+            continue
         used = re.search(rf"\b{re.escape(other.result.register)}\b", said)
         if used and any(task.name in one.notify for one in (*tasks, *handlers)):
-            problem = f"a handler cannot use {other.result.register!r}, which {other.name!r} registers in a loop"
+            how = f", and runs again when {again.name!r} notifies it" if again else " in a loop"
+            problem = f"a handler cannot use {other.result.register!r}, which {other.name!r} registers{how}"
             hint = "command: {cmd: …, onlyif: test -e FILE} looks on the host when it runs; or engine: ansible"
             raise ConfigError(problem, where=task.mark, hint=hint)
 

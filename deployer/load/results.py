@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from deployer.errors import ConfigError, NotYet
@@ -19,10 +19,11 @@ class Foreseen(Mapping[str, Any]):
         name: the variable it is registered under.
         reason: what it waits for.
         known: what is known already, such as ``changed``.
+        sure: False where it may turn out that nothing sets it, so that not even ``is defined`` can be answered.
     """
 
-    def __init__(self, name: str, reason: str, known: Mapping[str, Any] | None = None) -> None:
-        self.name, self.reason, self.known = name, reason, dict(known or {})
+    def __init__(self, name: str, reason: str, known: Mapping[str, Any] | None = None, *, sure: bool = True) -> None:
+        self.name, self.reason, self.known, self.sure = name, reason, dict(known or {}), sure
 
     def __getitem__(self, key: str) -> Any:
         return self.known[key] if key in self.known else self.wait()
@@ -49,6 +50,13 @@ def is_known(value: Any) -> bool:
     if isinstance(value, Mapping):
         return not isinstance(value, Foreseen) and all(map(is_known, value.values()))
     return all(map(is_known, value)) if isinstance(value, list | tuple) else True
+
+
+def looks(test: Callable[[Any], bool], value: Any) -> bool:
+    """Return what a test says that asks only whether a value is there; raises NotYet where something may yet set it."""
+    if isinstance(value, Foreseen) and not value.sure:
+        value.wait()
+    return test(value)
 
 
 def says(result: Any, test: str) -> bool:

@@ -19,6 +19,7 @@ from deployer.load import bounds
 from deployer.load.filters import FILTERS, MOVING_FILTERS, TESTS
 from deployer.load.marked import OMIT
 from deployer.load.rarer_filters import OWN, RARER_FILTERS, RARER_TESTS, own
+from deployer.load.results import looks
 from deployer.load.shelf import StoredTemplate, shelf
 from deployer.load.taint import ONLY_LOOK, WRAPS, Rendering, guard, guarded
 
@@ -93,7 +94,8 @@ def sandbox_environment() -> jinja2.Environment:
     }
     found.filters |= WRAPS
     tests: dict[str, Any] = {**found.tests, **TESTS, **RARER_TESTS}
-    found.tests = {name: function if name in ONLY_LOOK else guarded(function) for name, function in tests.items()}
+    looking: dict[str, Any] = {name: partial(looks, tests[name]) for name in ONLY_LOOK}
+    found.tests = {name: looking.get(name) or guarded(function) for name, function in tests.items()}
     return found
 
 

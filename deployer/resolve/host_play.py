@@ -170,10 +170,9 @@ def _register(
     from deployer.resolve.judging import registered
 
     given = heard.get(task.name)
-    if given is None and all(one.skip for one in own):
-        given = registered(task, [(None, one, None) for one in own])
-    elif given is None and _may_notify(tasking.play, actions, task):
-        given = Foreseen(name, f"the handler {str(task.name)!r} has not run yet")
+    if given is None and _may_notify(tasking.play, actions, task):
+        skipped, reason = all(one.skip for one in own), f"the handler {str(task.name)!r} has not run yet"
+        given = registered(task, [(None, one, None) for one in own]) if skipped else Foreseen(name, reason, sure=False)
     if given is not None:
         hushed = task.no_log or any(one.hides for one in own)
         tasking.scopes.put(tasking.host, {name: given}, {}, {}, hushed=hushed)

@@ -138,7 +138,8 @@ class Results:
         if any(one.verdict == "unknown" for one in plan.tasks[:begin]):
             return  # an unknown task may still notify them
         awaited = {one.module.name for one in woken.values() if isinstance(one.module, Awaiting)}
-        for task in (one.task for one in handlers if one.task.result.register in awaited):
+        given = [one.task for one in handlers if one.task.result.register]
+        for task in given if any(task.result.register in awaited for task in given) else ():
             if task.name not in woken:
                 self.heard.setdefault(task.name, None)
 

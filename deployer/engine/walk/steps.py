@@ -56,7 +56,8 @@ def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
     other handlers use is removed together with theirs, because the next run would need its result again.
     """
     given = [handler for handler in handlers if handler.task.result.register]
-    last = {planned.action.task.name: planned for planned in plan.changing if planned.handler}
+    woken = [planned for planned in plan.changing if planned.handler]
+    last = {planned.action.task.name: planned for planned in woken}
     for planned in plan.changing:
         names = planned.notify
         for handler in handlers:
@@ -73,7 +74,8 @@ def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
             ended = notes_of(action) if last[action.task.name] is planned else {handler_id(action)}
             if plan.awaited and action.task.result.register:
                 continue
-            ended = ended.union(*(notes_of(one) for one in given if not plan.awaited and one.task.name not in last))
+            if planned is woken[-1] and not plan.awaited:
+                ended = ended.union(*(notes_of(one) for one in given if one.task.name not in last))
             yield Job(planned, lines(*(sh('rm -f "$home/notified/"{}', note) for note in sorted(ended))))
 
 

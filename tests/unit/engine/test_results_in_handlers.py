@@ -219,3 +219,67 @@ AGAIN = """\
 def test_a_handler_that_is_woken_again_uses_what_was_registered_last(trial: Trial) -> None:
     deployed(trial, AGAIN)
     assert trial.read("log") == "one\ntwice\ntwice\n"
+
+
+SEVERAL = """\
+  tasks:
+  - {name: configure, copy: {dest: HERE/conf, content: x}, notify: NOTIFIES}
+  - {name: there already, shell: {cmd: 'false', creates: /}, notify: [one, two, three]}
+  handlers:
+  - {name: one, shell: echo one, register: first}
+  - {name: two, shell: echo two, register: second}
+  - {name: three, shell: echo three, register: third}
+  - {name: end, shell: echo end >>HERE/log, when: [first is not defined, second is undefined, third is not defined]}
+"""
+
+
+@pytest.mark.parametrize(("notifies", "verdict", "log"), [("end", "change", "end\n"), ("[end, two]", "unknown", "")])
+def test_whether_another_handler_has_registered_anything_is_known_when_it_would_have_run(
+    trial: Trial, notifies: str, verdict: str, log: str
+) -> None:
+    (trial.place / "log").touch()
+    assert dict(planned(trial, SEVERAL, NOTIFIES=notifies))["end"] == verdict
+    deployed(trial, SEVERAL, NOTIFIES=notifies)
+    assert trial.read("log") == log
+
+
+def test_what_a_handler_registers_is_not_there_where_nothing_can_notify_it(trial: Trial) -> None:
+    play = SEVERAL.replace("notify: [one, two, three]", "notify: end").replace("echo one,", "echo one, when: false,")
+    deployed(trial, play, NOTIFIES="end")
+    assert trial.read("log") == "end\n"
+
+
+SHARED = """\
+  tasks:
+  - {name: configure, copy: {dest: HERE/conf, content: x}, notify: [check, first, last]}
+  handlers:
+  - {name: check, shell: 'echo checked >>HERE/log; echo good', register: checked}
+  - {name: first, shell: 'echo first {{ checked.stdout }} >>HERE/log'}
+  - {name: last, shell: 'test -e HERE/well && echo last {{ checked.stdout }} >>HERE/log'}
+"""
+
+
+def test_a_run_that_ends_between_two_that_use_it_can_go_on(trial: Trial) -> None:
+    with pytest.raises(StepError, match="last"):
+        deployed(trial, SHARED)
+    (trial.place / "well").touch()
+    deployed(trial, SHARED)
+    assert trial.read("log") == "checked\nfirst good\nchecked\nlast good\n"
+
+
+CIRCLE = """\
+  tasks:
+  - {name: configure, copy: {dest: HERE/conf, content: x}, notify: [check, restart, end]}
+  handlers:
+  - {name: check, shell: echo good, register: checked}
+  - {name: restart, shell: 'echo {{ checked.stdout }}', notify: RESTART}
+  - {name: end, shell: echo end, notify: END}
+"""
+
+
+@pytest.mark.parametrize(("restart", "end", "by"), [("check", "[]", "restart"), ("[]", "check", "end")])
+def test_what_runs_again_for_a_handler_behind_it_gives_no_result_to_others(
+    trial: Trial, restart: str, end: str, by: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"which 'check' registers, and runs again when '{by}' notifies it"):
+        walk(trial, CIRCLE, RESTART=restart, END=end)
