@@ -31,7 +31,9 @@ if systemctl --quiet is-active ssh.socket; then
   systemctl stop ssh.socket ssh.service
   systemctl start ssh.socket
 else
-  systemctl try-restart ssh.service sshd.service
+  for unit in ssh.service sshd.service; do
+    if systemctl --quiet is-active -- "$unit"; then systemctl restart -- "$unit"; break; fi
+  done
 fi""")
 # Only visudo -c insists on mode 0440; sudo accepts any file that root owns and nobody else can write. The output of
 # visudo lists the files that sudo reads, included ones too.
@@ -66,7 +68,7 @@ def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action])
     anew = [_plain(step) for one in within for step in one.module.act()]
     told = {unit for one in within for unit in one.module.touches()}
     beside = [f"runs handler {one.label}" for one in within]
-    if starts and not told & _SSHD_UNITS:
+    if starts:  # whatever a handler does: a reload takes no new port, and a restart of the service none of the socket's
         anew, beside = [*anew, _START_SSHD], [*beside, "starts sshd again"]
     elif sshd and not told & _SSHD_UNITS:
         anew, beside = [*anew, _RELOAD_SSHD], [*beside, "tells sshd to read its files again"]

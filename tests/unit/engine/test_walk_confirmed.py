@@ -76,6 +76,18 @@ def test_a_plan_tells_that_sshd_reads_its_files_anew_where_no_handler_has_it_do_
     assert task.event("a").reason == "runs handler mine and tells sshd to read its files again"
 
 
+def test_sshd_is_started_again_whatever_a_handler_does_with_it(project: Project) -> None:
+    project.write("hosts.yml", "all: {hosts: {a: {ansible_host: 10.0.0.1}}}")
+    project.write(
+        "site.yml", SITE.replace("/etc/ssh/sshd_config.d/it's.conf", "/etc/systemd/system/ssh.socket.d/a.conf")
+    )
+    (task,) = planned(project.resolve("a"), 0).tasks
+    text = task.steps[0].text.text
+    places = [text.rindex(word) for word in ("systemctl reload", "systemctl daemon-reload", "start ssh.socket")]
+    assert places == sorted(places), "a reload of the service takes no new port of the socket"
+    assert str(task.event("a").reason).endswith("starts sshd again")
+
+
 def test_a_handler_that_another_task_wakes_too_runs_at_the_end(play: HostPlay) -> None:
     assert [handler.action.label for handler in planned(play, 0, 2).handlers] == ["mine", "of somebody"]
 
