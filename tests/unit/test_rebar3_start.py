@@ -110,6 +110,16 @@ def test_files_without_src_are_filled_in_only_where_relx_is_told_to(tmp_path: Pa
     assert (tmp_path / "releases/1.0/sys.config").read_text() == "[${A}].\n", "the release stays as it is"
 
 
+def test_a_file_that_cannot_be_read_ends_the_start(tmp_path: Path) -> None:
+    release = Release(tmp_path, {"sys.config.src": "[].", "vm.args": ""})
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "cat").write_text("#!/bin/sh\nexit 1\n")
+    (tools / "cat").chmod(0o755)
+    done = release.run("start", PATH=f"{tools}:/usr/bin:/bin")
+    assert (done.returncode, done.stdout) == (1, "")
+
+
 def test_lines_that_say_only_what_the_fleet_decides_are_left_out(tmp_path: Path) -> None:
     flags = "-sname bell\n\t-name ${N} \n-setcookie GEHEIM\n-heart\n# -heart\n+P 5000 -heart\n-sname\n-names a b\n"
     release = Release(tmp_path, {"vm.args.src": flags})

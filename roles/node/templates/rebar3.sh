@@ -41,10 +41,13 @@ kept() {
 made() {
   own_file=$own_place/$1
   if [ -f "$own_file.src" ]; then own_file=$own_file.src; fi
+  # No pipe, which would lose that the file cannot be read.
+  "$2" <"$own_file" >"$RELEASE_TMP/.$1"
   case $own_file:${RELX_REPLACE_OS_VARS-} in
-    *.src:* | *:?*) "$2" <"$own_file" | filled ;;
-    *) "$2" <"$own_file" ;;
+    *.src:* | *:?*) filled <"$RELEASE_TMP/.$1" ;;
+    *) cat <"$RELEASE_TMP/.$1" ;;
   esac >"$RELEASE_TMP/$1"
+  rm -f -- "$RELEASE_TMP/.$1"
 }
 
 # configured: leave the release's own flags in $RELEASE_TMP/vm.args, and its sys.config, where it has one, in $own_config.
