@@ -145,7 +145,7 @@ class Guarded(Module):
         if not self.stdin:
             return self.run()  # an empty text sends nothing, not even a newline
         form = "%s\\n" if self.stdin_add_newline else "%s"
-        return sh("printf {} {} |\n{}", form, self.stdin, self.run())
+        return sh("printf {} {} | {{\n{}\n}}", form, self.stdin, self.run())
 
     def _asked(self) -> Sh:
         """Return text that goes into the directory, and leaves in ``$needed`` what the guards say."""

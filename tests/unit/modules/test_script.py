@@ -56,6 +56,15 @@ def test_it_runs_as_what_it_is_and_leaves_nothing(tmp_path: Path, executable: st
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_reads_what_it_is_given(tmp_path: Path) -> None:
+    module = make("script", src=Blob.of("#!/bin/sh\ncat\nexit 7\n"), stdin="given", creates="/x")
+    env = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        ["/bin/sh", "-eus"], input=fixed(module, "needed=yes"), env=env, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode, list(tmp_path.iterdir())) == ("given\n", 7, [])
+
+
 def test_what_a_script_cannot_be(project: Project) -> None:
     with pytest.raises(ConfigError, match="may hold no secret"):
         make("script", src=Blob.of(Secret("x")), creates="/x")
