@@ -21,8 +21,8 @@ _SCRIPT = re.compile(r"bin/([^/]{1,64})")
 _EMULATOR = re.compile(r"erts-([^/]{1,64})/bin/beam\.smp")
 _TEXT = re.compile(r"releases/([^/]{1,64})/(env\.sh|(?:remote\.)?vm\.args|sys\.config)(\.src)?")
 _START = re.compile(r"releases/([^/]{1,64})/([^/]{1,64}\.sh|start_clean\.boot)")
-_FILLED = re.compile(r"\$\{(?:[^}]*?:-([^}]*)|[^}]*)\}")
-"""What relx fills in at a start, and the default."""
+_FILLED = re.compile(r"\$\{([^}\n]*)(\}?)")
+"""What relx fills in at a start, a name and perhaps :- and a default; without its brace in the same line it stays."""
 _FOREIGN = {b"\xcf\xfa\xed\xfe": "macOS", b"\xca\xfe\xba\xbe": "macOS"}
 """Whose programs begin so (Mach-O, and several of them in one file)."""
 _START_ERL_LIMIT = 512
@@ -105,7 +105,7 @@ class Contents:
         if kind == "vm.args":
             self.left_out[name] = clashes.lines_left_out(text)
         if filled:  # what the variables will be nobody knows yet
-            text = _FILLED.sub(lambda asked: asked[1] or "_", text)
+            text = _FILLED.sub(lambda asked: asked[1].partition(":-")[2] or "_" if asked[2] else asked[0], text)
         if name.endswith("/env.sh"):
             self.environments.add(version)
         elif kind == "vm.args":

@@ -81,6 +81,17 @@ def test_a_release_of_rebar3_is_one_too_and_only_what_its_start_reads_counts(tmp
     assert (clash.what, clash.harm) == ("-sname", "long"), "a start would not leave that line out"
 
 
+def test_what_stands_between_an_open_variable_and_a_brace_of_a_later_line_counts(tmp_path: Path) -> None:
+    flags = b"## ${NODE is the fleet's\n+P 9 -setcookie GEHEIM\n## }\n-env A ${B:-x:-y}\n"
+    (clash,) = inspect(of_rebar3().add("releases/0.1.0/vm.args.src", flags).write(tmp_path), name="bell").clashes
+    assert (clash.what, clash.line) == ("-setcookie", 2)
+
+
+def test_a_text_full_of_open_variables_is_read_all_the_same(tmp_path: Path) -> None:
+    recipe = of_rebar3().add("releases/0.1.0/vm.args.src", b"${:-" * 16000)
+    assert inspect(recipe.write(tmp_path), name="bell").clashes == ()
+
+
 def test_hooks_of_relx_are_named_because_they_do_not_run(tmp_path: Path) -> None:
     own, built_in = (
         'PRE_START_HOOKS="hooks/a hooks/builtin/pid|x"',
