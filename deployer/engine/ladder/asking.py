@@ -1,4 +1,4 @@
-"""Ask EPMD for a node, and the node as another node would: one handshake, a few calls, each wrong answer kept apart."""
+"""Asks EPMD for a node, and the node itself as another node would: one handshake and a few calls."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ _CALLS = (
 def ask(
     transport: Transport, target: Target, port: int, *, timeout: float, also: Callable[[Peer], object] | None = None
 ) -> DistReading:
-    """Shake hands with a node at its distribution port and ask what it runs and whom it sees.
+    """Do the handshake with a node at its distribution port, and ask what it runs and which nodes it sees.
 
     Args:
         transport: to the node's host.
         target: the node.
-        port: where it listens.
-        timeout: seconds for the way there.
-        also: asks more of a node that has accepted us, over the same connection; it deals with its own errors.
+        port: its distribution port.
+        timeout: seconds for the connection.
+        also: asks more over the same connection if the node accepts us; it handles its own errors.
 
     Raises:
-        ForwardingForbidden: the host's sshd does not open the way.
+        ForwardingForbidden: the host's sshd forbids forwarding.
         ConnectionLost: the connection to the host broke.
     """
-    assert target.cookie is not None  # noqa: S101 - the caller looked
+    assert target.cookie is not None  # noqa: S101 - the caller has checked
     try:
         stream = transport.connect(target.address, port, timeout=timeout)
     except ConnectionRefusedError:
@@ -73,9 +73,9 @@ def ask(
 
 
 def open_peer(stream: Stream, target: Target, cookie: Secret, calls: Sequence[Call] = ()) -> Peer:
-    """Prove over a stream to a node's distribution port that it is there; over TLS where that is declared.
+    """Do the handshake over a stream to a node's distribution port, over TLS if that is declared.
 
-    ``calls``: sent along; see `distribution.connect`.
+    ``calls``: sent with it; see `distribution.connect`.
 
     Raises:
         DistributionError: one of its kinds.
@@ -87,7 +87,7 @@ def open_peer(stream: Stream, target: Target, cookie: Secret, calls: Sequence[Ca
 
 
 def _speaks_plainly(transport: Transport, target: Target, port: int, timeout: float) -> bool:
-    """Whether a node that did not answer in TLS does in plain text: to it, our greeting was a frame without an end."""
+    """Whether a node that did not answer over TLS does so in plain text: it took our TLS greeting for a partial frame."""
     try:
         stream = transport.connect(target.address, port, timeout=timeout)
     except OSError:
@@ -124,12 +124,12 @@ def _names(nodes: Term | CallFailed) -> tuple[str, ...]:
 
 
 def ask_epmd(transport: Transport, target: Target, *, timeout: float) -> Registration | str | None:
-    """Return a node's registration, None when its name is unknown, or the words that say why EPMD gave no answer."""
+    """Return a node's registration, None when its name is unknown, or a string that says why EPMD did not answer."""
     return _epmd(transport, target, timeout, lambda stream: port_please(stream, target.node.name))
 
 
 def find_port(transport: Transport, target: Target, *, timeout: float) -> int | str | None:
-    """Return the port of a node's distribution, its fixed one or EPMD's; else what `ask_epmd` has in its place."""
+    """Return a node's distribution port, fixed or from EPMD; without one, the None or string of `ask_epmd`."""
     if target.epmd_port is None:
         return target.ports[0]
     found = ask_epmd(transport, target, timeout=timeout)
@@ -137,7 +137,7 @@ def find_port(transport: Transport, target: Target, *, timeout: float) -> int | 
 
 
 def list_epmd(transport: Transport, target: Target, *, timeout: float) -> str:
-    """Return what EPMD lists, in words; empty when that is nothing. For people: the text can be forged."""
+    """Return what EPMD lists, in words; empty when it lists nothing. Only to be shown: the text can be forged."""
     found = _epmd(transport, target, timeout, epmd_names)
     nodes = found.nodes[:5] if isinstance(found, EpmdNames) else ()
     return ", ".join(f"{name} (port {port})" for name, port in nodes)
@@ -146,7 +146,7 @@ def list_epmd(transport: Transport, target: Target, *, timeout: float) -> str:
 def _epmd(
     transport: Transport, target: Target, timeout: float, ask: Callable[[Stream], EpmdAnswer]
 ) -> EpmdAnswer | str:
-    assert target.epmd_port is not None  # noqa: S101 - the caller looked
+    assert target.epmd_port is not None  # noqa: S101 - the caller has checked
     try:
         stream = transport.connect(target.address, target.epmd_port, timeout=timeout)
     except ConnectionRefusedError:

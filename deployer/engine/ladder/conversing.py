@@ -1,8 +1,8 @@
-"""What is asked of a node beside its unit: EPMD, the node itself, its health; side by side where that can be.
+"""Asks EPMD, the node itself and its health check, at the same time if possible.
 
-Whoever asks in turn has to wait for the road to the host each time. EPMD only has to say where the node listens, and
-that is known from the node's own process, which is asked meanwhile. Where EPMD says otherwise, it is believed, and the
-node is asked anew at the port that others would be sent to.
+Asking one after the other would cost a round trip to the host each time. EPMD only gives the port of the node, which
+is usually known already from the sockets of its process, so the node is asked at the same time. If EPMD gives another
+port, the node is asked again at that port, because that is where other nodes would connect.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from deployer.transport.base import ForwardingForbidden, Transport
 
 CHANNEL_TIMEOUT = 5.0
 ASKS = 3
-"""Threads that a node's conversation needs at once."""
+"""Number of threads that the conversation with one node needs."""
 _Answer = TypeVar("_Answer")
 
 
 def listens_at(target: Target, unit: UnitReading | None) -> int | None:
-    """Return the port at which a node's own process takes its peers; None where that is not certain."""
+    """Return the distribution port from the sockets of a node's own process; None when it is not certain."""
     if unit is None or not unit.pid:
         return None
     found = [port for port in unit.ports or () if target.ports[0] <= port <= target.ports[1]]
@@ -37,13 +37,13 @@ def listens_at(target: Target, unit: UnitReading | None) -> int | None:
 
 
 def converse(transport: Transport, target: Target, reading: NodeReading, at_once: Executor) -> NodeReading:
-    """Ask EPMD, the node and its health, each over a stream through the connection that is open.
+    """Ask EPMD, the node and its health check, each over a stream through the open connection.
 
     Args:
         transport: to the node's host.
         target: the node.
-        reading: has what its unit is; the rest is read anew.
-        at_once: has `ASKS` threads for it.
+        reading: has the node's unit; the rest is read again.
+        at_once: an executor with `ASKS` threads for this node.
 
     Raises:
         HostError: the connection broke.
@@ -75,12 +75,12 @@ def converse(transport: Transport, target: Target, reading: NodeReading, at_once
 
 
 def _taken(soon: Future[_Answer] | None, ask: Callable[..., _Answer], *words: object) -> _Answer:
-    """Return what was asked already, or ask now."""
+    """Return the answer to a question that was asked already, or ask now."""
     return soon.result() if soon else ask(*words)
 
 
 def _ask_node(transport: Transport, target: Target, port: int) -> tuple[DistReading | None, str | None]:
-    """Return what a node says, and how it is by its own expression, where one is declared."""
+    """Return a node's answers, and the result of its health expression if one is declared."""
     if target.cookie is None:
         return None, None
     said: list[str] = []

@@ -1,4 +1,4 @@
-"""What nodes were judged by when their release was last good: kept on their host, for when it goes back to it."""
+"""What nodes were checked against when their release was last good; their host keeps it for a rollback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deployer.fleet import Health
 
 
 def told_words(targets: Sequence[Target]) -> str:
-    """Return what a host's nodes are judged by, as one line; the same for the same declaration. It holds no secret."""
+    """Return what a host's nodes are checked against, as one line of JSON; it is stable and holds no secret."""
     return json.dumps({target.unit: _told(target) for target in targets}, sort_keys=True, separators=(",", ":"))
 
 
@@ -36,9 +36,9 @@ def _told(target: Target) -> dict[str, Any]:
 
 
 def as_it_was(targets: Sequence[Target], line: str) -> tuple[Target, ...]:
-    """Return nodes as they were judged when the line was told; who was not there then is left out.
+    """Return nodes with the expectations in a line of `told_words`; nodes that the line does not have are left out.
 
-    Members that have left the inventory since are not missed. A line that cannot be understood changes nothing.
+    Members that have left the inventory since then are not expected. A malformed line changes nothing.
     """
     try:
         nodes = dict(json.loads(line).items())
@@ -48,7 +48,7 @@ def as_it_was(targets: Sequence[Target], line: str) -> tuple[Target, ...]:
 
 
 def once_seen(line: str) -> frozenset[str]:
-    """Return the names of the other members when the line was told; none where it cannot be understood."""
+    """Return the names of the other members in a line of `told_words`; none if the line is malformed."""
     try:
         return frozenset(str(name) for kept in json.loads(line).values() for name in kept["others"])
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -1,4 +1,4 @@
-"""What the last lines of a unit add to a rung that failed."""
+"""Explains a failed rung with the last log lines of its unit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deployer.beam.diagnose import diagnose
 from deployer.engine.ladder.rung import Log, RungResult
 
 _OF_TLS = re.compile(r"\b(TLS|SSL|ssl|certfile|keyfile|[Cc]ertificate)\b")
-"""Lines in which a node says why it broke a handshake off."""
+"""Lines in which a node says why it ended a handshake."""
 
 
 def explained(bad: RungResult, said: Sequence[str]) -> RungResult:

@@ -1,4 +1,4 @@
-"""Rung 10: does the release do its work? Asked over HTTP, TCP, or as an expression on the node itself."""
+"""Rung 10: does the release do its work? Checked over HTTP, TCP, or by an expression on the node itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deployer.fleet import Health
 from deployer.transport.base import Transport
 
 _LIMIT = 64 * 1024
-# Python's http.client reads no more of an answer than this does, and costs each start 15 ms, most of it for email.
+# Python's http.client would read no more of the answer than this, but its import takes 15 ms, mostly for email.
 _ANSWER = re.compile(rb"HTTP/1\.[0-9]+ +([1-9][0-9][0-9])(?![0-9])([^\r\n]*)")
 _LOCATION = re.compile(rb"^location:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
@@ -25,7 +25,7 @@ def check_health(transport: Transport, target: Target, *, timeout: float) -> str
     """Return "" when the declared check over HTTP or TCP passes, else what is wrong; None when none is declared.
 
     Raises:
-        ForwardingForbidden: the host's sshd does not open the way.
+        ForwardingForbidden: the host's sshd forbids forwarding.
         ConnectionLost: the connection to the host broke.
     """
     health = target.health
@@ -42,7 +42,7 @@ def check_health(transport: Transport, target: Target, *, timeout: float) -> str
 
 
 def check_expression(peer: Peer, target: Target, *, timeout: float) -> str:
-    """Return "" when a node that has accepted us finds the declared expression true, else what is wrong."""
+    """Return "" when the declared expression is true on a node that has accepted us, else what is wrong."""
     code = (target.health and target.health.expr) or "true"
     try:
         value = _value(peer, code)
@@ -54,8 +54,8 @@ def check_expression(peer: Peer, target: Target, *, timeout: float) -> str:
 
 
 def _value(peer: Peer, code: str) -> Term:
-    """Return what an expression gives: of Erlang where the node has no Elixir."""
-    from deployer.beam.forms import parsed, run_forms  # only such a release needs it
+    """Return the value of an expression: in Elixir, or in Erlang on a node without Elixir."""
+    from deployer.beam.forms import parsed, run_forms  # only health.expr needs it
 
     if peer.call("code", "which", [Atom("Elixir.Code")]) == Atom("non_existing"):
         return run_forms(peer, parsed(peer, code), {})
@@ -105,7 +105,7 @@ def _http(transport: Transport, health: Health, url: str, timeout: float) -> str
 
 
 def _head(stream: Stream) -> bytes:
-    """Return an answer up to the end of its headers: whoever sent them has answered, whether it hangs up or not."""
+    """Return an answer up to the end of its headers: that is enough, even if the server keeps the connection open."""
     read = b""
     while len(read) <= _LIMIT and b"\r\n\r\n" not in read and b"\n\n" not in read:
         if not (chunk := stream.recv(_LIMIT)):
@@ -115,7 +115,7 @@ def _head(stream: Stream) -> bytes:
 
 
 def _secured(stream: Stream, health: Health, name: str) -> Stream:
-    """Return the stream inside of TLS 1.2 or newer, with a peer that is trusted as declared."""
+    """Return the stream inside TLS 1.2 or newer; the peer's certificate is verified as declared."""
     context = ssl.create_default_context(cadata=health.ca)
     if not health.verify:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""Ask a running node, over its distribution, how near its limits it is and who hangs on it; it is only read."""
+"""Asks a running node, over its distribution, how near its limits it is and which nodes are connected; read-only."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _NAMES = (
 
 
 def ask_inside(transport: Transport, target: Target, *, timeout: float) -> Mapping[str, object] | str:
-    """Return what a node says of itself, or why it could not be asked.
+    """Return a node's values, or a string that says why it could not be asked.
 
     The keys are ``atom_count``, ``atom_limit`` and so on for ports and processes, ``nodes``, ``hidden`` (lists of
-    names), ``net_ticktime`` (seconds) and ``prevent_overlapping_partitions``; what it did not answer is left out.
+    names), ``net_ticktime`` (seconds) and ``prevent_overlapping_partitions``; a value it did not answer is left out.
     """
     if target.cookie is None:
         return "no cookie is declared for it"

@@ -1,7 +1,7 @@
-"""The judges of the ladder: each says what one round of readings shows about one rung. Pure.
+"""The judges of the ladder: each decides from one round of readings whether one rung passes. Pure.
 
-They are in the table of `deployer.engine.ladder.rung`. A judge returns None when there is nothing to say, and a
-judgement with ``ok`` None when its rung cannot be climbed: it is neither passed nor failed.
+They are used in the table of `deployer.engine.ladder.rung`. A judge returns None when there is nothing to report, and a
+judgement with ``ok`` None when its rung cannot be checked: it has neither passed nor failed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _wrong(detail: str, advice: str = "", missing: tuple[str, ...] = ()) -> Judg
 
 
 def unit_active(target: Target, reading: NodeReading) -> Judgement:
-    """Whether systemd holds the unit to be active."""
+    """Whether the unit is active for systemd."""
     unit, name = reading.unit, target.unit
     log = f"journalctl -u {name} on the host"
     if unit is None:
@@ -57,7 +57,7 @@ def unit_active(target: Target, reading: NodeReading) -> Judgement:
 
 
 def runs_release(target: Target, reading: NodeReading) -> Judgement:
-    """Whether the declared release runs, from files that are still there."""
+    """Whether the declared release runs, and its files still exist."""
     unit = reading.unit
     if unit is None or not unit.pid:
         look = f"systemctl cat {target.unit} shows the program that it starts, and drop-ins"
@@ -80,7 +80,7 @@ def runs_release(target: Target, reading: NodeReading) -> Judgement:
 
 
 def epmd_answers(target: Target, reading: NodeReading) -> Judgement:
-    """Whether EPMD answers where it is declared."""
+    """Whether EPMD answers at the declared address and port."""
     if target.epmd_port is None:
         return Judgement(None, "cluster.epmd is false, so there is no EPMD to ask")
     port, where = target.epmd_port, target.at(target.epmd_port)
@@ -106,7 +106,7 @@ def _elsewhere(target: Target, reading: NodeReading, port: int) -> str:
 
 
 def name_registered(target: Target, reading: NodeReading) -> Judgement:
-    """Whether EPMD knows the node, at a port of its own."""
+    """Whether EPMD knows the node, with a port that is the node's own."""
     if target.epmd_port is None:
         return _fixed_port(target, reading)
     found, unit, name = reading.epmd, reading.unit, target.node.name
@@ -131,7 +131,7 @@ def name_registered(target: Target, reading: NodeReading) -> Judgement:
 
 
 def _fixed_port(target: Target, reading: NodeReading) -> Judgement:
-    """Without EPMD there is no name to register: all members must know the port itself."""
+    """Whether the node listens on its fixed port: without EPMD no name is registered, and members use this port."""
     port, unit = target.ports[0], reading.unit
     if unit and unit.ports is not None and port not in unit.ports:
         wrong = f"{target.unit} does not listen on port {port}, where without EPMD every member looks for it"
@@ -140,7 +140,7 @@ def _fixed_port(target: Target, reading: NodeReading) -> Judgement:
 
 
 def reachable(target: Target, reading: NodeReading) -> Judgement:
-    """Whether members, and the outside, reach what they have to."""
+    """Whether members reach the node, and the outside reaches the public ports."""
     bad = {host: why for host, why in reading.reach.items() if why}
     shut_out = tuple(sorted(bad))
     count = len(reading.reach)
@@ -170,13 +170,13 @@ def reachable(target: Target, reading: NodeReading) -> Judgement:
 
 
 def _walled(wrong: str, reading: NodeReading) -> Judgement:
-    """A table that deployer did not write is the cause, and waiting does not help."""
+    """Return the judgement when a firewall table that deployer did not write is the cause."""
     advice = f"a firewall table of this host that deployer did not write drops it: {reading.wall_advice}"
     return _wrong(f"{wrong}; {'; '.join(reading.walls)}", advice)
 
 
 def cookie_accepted(target: Target, reading: NodeReading) -> Judgement:
-    """Whether node and cluster prove the same cookie to each other."""
+    """Whether the node has the declared cookie; in the handshake both sides prove that they know it."""
     if target.cookie is None:
         return Judgement(None, "no cookie is declared")
     if reading.dist is None:
@@ -214,7 +214,7 @@ def versions_match(target: Target, reading: NodeReading) -> Judgement | None:
 
 
 def health_holds(target: Target, reading: NodeReading) -> Judgement | None:
-    """Whether the declared health check holds; None where there was none."""
+    """Whether the declared health check passes; None when there was none."""
     if reading.health is None:
         return None
     if reading.health:

@@ -1,6 +1,6 @@
-"""Which members nobody sees, and how nodes that have lost each other are joined again, live.
+"""Finds members that no node sees, and connects running nodes that have lost each other.
 
-With ``cluster.mesh: boot`` they connect at start alone.
+With ``cluster.mesh: boot``, nodes by themselves connect only when they start.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from deployer.transport.base import Transport
 def join(
     targets: Sequence[Target], climbed: Mapping[str, Sequence[RungResult]], transport: Callable[[str], Transport | None]
 ) -> tuple[str, ...]:
-    """Tell each node that misses healthy members to connect to them, and return what was joined, in words.
+    """Let each node that misses healthy members connect to them; return the new connections, in words.
 
     Args:
         targets: nodes that were climbed.
@@ -41,12 +41,12 @@ def keep_together(
     former: Mapping[str, Collection[str]],
     transport: Callable[[str], Transport | None],
 ) -> None:
-    """Have healthy nodes connect to members that run under the names they had before: the cluster stays one.
+    """Let healthy nodes connect to members that still run under their old names, so that the cluster is not split.
 
     Args:
         targets: nodes that were climbed.
         climbed: node → its rungs.
-        former: node → names of members that nobody tells it.
+        former: node → old names of members, which are not in the node's own configuration.
         transport: the open connection to a host.
     """
     for target in (target for target in targets if target.mesh != "none"):
@@ -60,7 +60,7 @@ def keep_together(
 def unseen(
     targets: Sequence[Target], climbed: Mapping[str, Sequence[RungResult]], hosts: Collection[str]
 ) -> frozenset[str]:
-    """Return which members on hosts outside of a run are seen by none of the nodes that were asked whom they see.
+    """Return the members on hosts outside of a run that none of the nodes sees which were asked.
 
     Args:
         targets: the nodes of the run.
@@ -79,7 +79,7 @@ def unseen(
 
 
 def _connected(transport: Transport, target: Target, other: str) -> bool:
-    """Have a node connect to another (net_kernel:connect_node/1), and return whether it has."""
+    """Let a node connect to another one (net_kernel:connect_node/1); return whether it is connected."""
     if target.cookie is None:
         return False
     try:

@@ -1,4 +1,4 @@
-"""The node's own view of the others, held against what those others see and whether they can be seen at all."""
+"""Judges which members a node sees, compared with what those members see and whether they can be seen at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from deployer.engine.ladder.target import Target
 
 
 def sees_every_member(target: Target, reading: NodeReading) -> Judgement | None:
-    """Return the judgement; None when the node was not asked. Every missing pair is named, in both directions."""
+    """Return the judgement; None when the node was not asked. Each missing pair is reported, in both directions."""
     dist = reading.dist
     if dist is None or dist.nodes is None:
         return None

@@ -1,4 +1,4 @@
-"""What can come of asking a node as another node would: one row for each answer."""
+"""The outcomes of a handshake with a node: one row for each."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Outcome(StrEnum):
     """How a handshake ended; the value is its short name.
 
     Attributes:
-        error: the error that stands for it; None where there is none.
-        advice: what to do next, empty where the answer says it.
-        final: waiting changes nothing; the others may come from a node that is still starting.
+        error: the error class of this outcome; None when it has none.
+        advice: what to do next; empty when the error says it.
+        final: waiting does not help; other outcomes may come from a node that is still starting.
     """
 
     error: type[distribution.DistributionError] | None

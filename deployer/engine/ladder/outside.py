@@ -1,7 +1,7 @@
-"""Public ports, proven from outside: from other hosts of the play, or from this machine where there is no other.
+"""Proves public ports from outside: from other hosts of the play, or from this machine when there is no other host.
 
-That they answer on loopback proves nothing of a firewall. Where they do not answer from outside, the host is asked for
-what may drop them: only what is wrong on the host is held against it, for a network may have filters of its own.
+An answer on loopback proves nothing about a firewall. If a port does not answer from outside, the host's own tables are
+searched for the cause: the rung fails only because of those, as the network may have filters of its own.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ KNOCK = 3.0
 
 
 def public_places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:
-    """Return every public port that something listens on → the host, without those that have answered in this climb.
+    """Return every public port on which something listens → its host, without those that have answered in this climb.
 
-    An application may not bear to be knocked at every second: each is a client that comes and says nothing.
+    An application should not get a connection without a request each second.
     """
     return {
         (target.address, port): target.host
@@ -46,14 +46,14 @@ def with_seen(
     answers: Mapping[str, Mapping[Place, str] | str],
     transport: Transport,
 ) -> NodeReading:
-    """Return a reading with who has tried its host's public ports, now or earlier in this climb.
+    """Return a reading with the results for its host's public ports, from this round and earlier ones of this climb.
 
     Args:
         target: one of the host's nodes.
-        reading: of it.
-        places: as `public_places` gives them.
-        answers: what the other hosts of the play have tried; or why one could not.
-        transport: to the target's host; its machine is the one to try from where no other host has.
+        reading: the node's reading.
+        places: the result of `public_places`.
+        answers: what the other hosts of the play have tried, or why one could not.
+        transport: to the target's host; used to try from this machine when no other host has tried.
     """
     tried = _tried(target, places, answers, transport)
     said: dict[int, list[str]] = {}
@@ -78,7 +78,7 @@ def _tried(
     answers: Mapping[str, Mapping[Place, str] | str],
     transport: Transport,
 ) -> dict[str, dict[Place, str]]:
-    """Return who has tried the public ports of a target's host → port → "" or why it did not answer."""
+    """Return host that has tried → place of a public port of the target's host → "" or why it did not answer."""
     mine = [place for place, host in places.items() if host == target.host]
     tried = {
         host: {place: seen[place] for place in mine if place in seen}
@@ -92,16 +92,16 @@ def _tried(
 
 
 def _told(tried: Mapping[str, Mapping[Place, str]]) -> dict[str, str]:
-    """Return who has tried → "" or what is wrong, in words."""
+    """Return host that has tried → "" or what is wrong, in words."""
     return {
         host: ", ".join(f"port {port} {why}" for (_, port), why in seen.items() if why) for host, seen in tried.items()
     }
 
 
 def with_walls(target: Target, reading: NodeReading, transport: Transport, *, become: bool) -> NodeReading:
-    """Return a reading that names the tables of others on the host that drop what did not come through.
+    """Return a reading that names the foreign firewall tables of the host that drop failed connections.
 
-    Nothing is asked where all came through.
+    The host is not asked when no connection failed.
     """
     wanted = list(_missed(target, reading))
     if not wanted:

@@ -1,4 +1,4 @@
-"""The nouns of the ladder: what a judge says, and everything that is read of one node in one round."""
+"""The data of the ladder: a judge's result, and everything that is read of one node in one round."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from deployer.engine.ladder.readings import UnitReading
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a judge says of a node; ``ok`` is None when its rung could not be climbed.
+    """The result of one rung for a node; ``ok`` is None when its rung could not be checked.
 
-    ``caused_by_absent_host``: it fails because of hosts that are out of this run, for which that is told; this one has
-    done what it could.
-    ``secondary``: it lacks nothing but members which are unhealthy or absent themselves.
-    ``settled``: and of all of those nothing more will be read.
-    ``outside``: members that it does not see, on hosts that are not in this run; they are not held against it.
+    ``caused_by_absent_host``: it fails only because of absent hosts, which have an error of their own.
+    ``secondary``: it only misses members which are unhealthy or absent themselves.
+    ``settled``: none of the missing members will be read again.
+    ``outside``: members that it does not see, on hosts outside of this run; the rung does not fail because of them.
     ``missing``: members that it should see and does not, or hosts that do not reach it.
-    ``strangers``: nodes that it sees, and that are no members.
+    ``strangers``: nodes that it sees, but that are not members.
     """
 
     ok: bool | None
@@ -36,16 +35,16 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class DistReading:
-    """What a node said when it was asked as another node would ask it.
+    """A node's answers over the distribution protocol.
 
     Attributes:
         outcome: accepted, or what went wrong.
         detail: the sentence for a person.
-        nodes: the nodes it sees; None when it was not asked.
-        hidden: the nodes it is connected to without seeing them, other than ourselves.
+        nodes: the nodes that it sees; None when it was not asked.
+        hidden: the nodes to which it has a hidden connection, without ourselves.
         otp: its OTP release, such as ``25``; None when it was not asked.
-        version: its release version, as ``RELEASE_VSN`` says; None when it is no mix release or was not asked.
-        applications: name → version of what runs; None when it was not asked.
+        version: its release version from ``RELEASE_VSN``; None when it is no mix release or was not asked.
+        applications: name → version of running applications; None when it was not asked.
     """
 
     outcome: Outcome
@@ -63,10 +62,10 @@ class PeerView:
     """What is known of another member while a node is judged.
 
     Attributes:
-        nodes: whom it sees; None when it could not be asked.
-        trouble: why nobody could see it: the rung below the mesh at which it fails, or its host; empty when it is well.
-        absent: its host is out of this run.
-        settled: nothing more will be read of it.
+        nodes: the nodes that it sees; None when it could not be asked.
+        trouble: why no node can see it: its failed rung below the mesh, or its host; empty when it is healthy.
+        absent: its host has failed in this run or could not be reached.
+        settled: it will not be read again.
     """
 
     nodes: tuple[str, ...] | None = None
@@ -83,18 +82,19 @@ class NodeReading:
         lost: why the host could not be read, empty when it was.
         remedy: what to do about that.
         gone: the connection to the host is lost, so that asking again cannot help.
-        unit: what systemd and /proc say; None before the host was read.
-        epmd: the registration, None when the name is unknown, or the sentence that says why EPMD gave no answer.
-        listed: what EPMD's list holds instead of an unknown name, in words.
+        unit: the reading of systemd and /proc; None before the host was read.
+        epmd: the registration, None when the name is unknown, or a sentence that says why EPMD did not answer.
+        listed: the names that EPMD lists if it does not know the node's name, in words.
         reach: host of another member → "" when it can open the node's ports, else why not.
         untried: host of another member that could not try it → why.
-        outside: who has tried the host's public ports → "" when all answered, else what is wrong with them.
-        open: public ports that have answered all who tried them in this climb, and are not tried again.
-        walls: tables of others on the host that drop what was tried in vain, in words; ``wall_advice``: what to do.
+        outside: host that has tried the public ports → "" when all answered, else what is wrong with them.
+        open: public ports that have answered every try in this climb; they are not tried again.
+        walls: foreign firewall tables of the host that drop failed connections, in words.
+        wall_advice: what to do about the first of these tables.
         dist: None when the node was not asked.
         health: None before it was checked, "" when healthy, else what is wrong.
-        skipped_rungs: rung → why it cannot be climbed here.
-        hosts: the hosts of this run; what is declared on others (``--limit``) is not held against a node.
+        skipped_rungs: rung → why it cannot be checked here.
+        hosts: the hosts of this run; a node does not fail because of members on other hosts (``--limit``).
         members: node → what is known of the other members.
     """
 

@@ -1,4 +1,4 @@
-"""The sh half of the ladder: what a host says of its nodes' units, processes, sockets, and the way to other members."""
+"""The sh part of the ladder: reads a host's units, processes and sockets, and its connections to other members."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ try() {
 """
 )
 SLICE = 50
-"""Places that are tried together: as many processes for a moment, and far fewer than any host's limit."""
+"""Number of places that are tried together, with one process each: far fewer than any host's limit."""
 REACH_PATIENCE = 4.0
 """Seconds that one slice takes at most."""
 _NO_ANSWER = "no answer in 3 s"
@@ -39,20 +39,20 @@ _NO_ANSWER = "no answer in 3 s"
 
 @dataclass(frozen=True, slots=True)
 class UnitReading:
-    """What systemd and /proc say of one node.
+    """One node's state from systemd and /proc.
 
     Attributes:
         loaded: systemd knows the unit.
-        active, sub, result: its states as ``systemctl show`` words them.
-        restarts: how often systemd restarted it since it was last started by hand.
+        active, sub, result: its states as ``systemctl show`` prints them.
+        restarts: how often systemd has restarted it since it was last started by hand.
         pid: the BEAM's process id, 0 when none runs.
         exe: its executable, empty when it cannot be read.
         ports: TCP ports it listens on; None when its sockets cannot be seen.
         age: seconds since the unit became active; None when it is not.
         load: whether and how systemd knows the unit: ``loaded``, ``not-found``, ``masked``.
-        since: seconds since it left the state of being stopped; None when it is stopped or not known.
-        state: the process's state as proc(5) has it: ``S`` for a healthy one, ``T`` for a stopped one; may be empty.
-        main: what the unit runs where it runs no BEAM.
+        since: seconds since it was no longer inactive; None when it is inactive or this is not known.
+        state: the process state as in proc(5): ``S`` for a healthy one, ``T`` for a stopped one; may be empty.
+        main: the program of the unit's main process if that is not a BEAM.
         deleted: the executable is no longer on the disk.
         listening: all listening sockets of the host, ``inode/ADDRESS:PORT`` as in /proc/net/tcp; empty when not known.
     """
@@ -74,14 +74,14 @@ class UnitReading:
     listening: str = ""
 
     def listeners(self, port: int) -> tuple[str, ...] | None:
-        """Return the addresses of the host on which anybody listens at a port; None when that is not known."""
+        """Return the addresses of the host on which some process listens at a port; None when that is not known."""
         places = (word.partition("/")[2].rpartition(":")[::2] for word in self.listening.split())
         wanted = hex_port(port)
         return tuple(sorted({hex_address(place) for place, at in places if at == wanted})) if self.listening else None
 
     @property
     def release_dir(self) -> str:
-        """The directory of the running release: three above ``erts-*/bin/beam.smp``."""
+        """The directory of the running release: the one that holds ``erts-*/bin/beam.smp``."""
         parents = PurePosixPath(self.exe).parents
         return str(parents[2]) if len(parents) > 2 else ""
 
@@ -138,13 +138,13 @@ def _ports(sockets: str, listening: str) -> frozenset[int] | None:
 
 
 REFUSED = "connection refused"
-"""What a host says of a port at which nothing listens, of a host that it reaches."""
+"""The answer for a port at which nothing listens, on a host that can be reached."""
 
 
 def reach(places: Sequence[tuple[str, int]]) -> Sh:
-    """Return the fragment that tries to open each (address, port) from the host, in slices, each in `REACH_PATIENCE`.
+    """Return the fragment that tries to connect from the host to each (address, port), in slices (`REACH_PATIENCE`).
 
-    A mesh of N members is N × (N - 1) × 2 of them in all, and 2 × (N - 1) from each host.
+    A mesh of N members has N × (N - 1) × 2 such connections in all, and 2 × (N - 1) from each host.
     """
     words = [f"{address}/{port}" for address, port in places]
     slices = [sh("try {}", words[at : at + SLICE]) for at in range(0, len(words), SLICE)]
@@ -152,7 +152,7 @@ def reach(places: Sequence[tuple[str, int]]) -> Sh:
 
 
 def reach_time(places: Sequence[tuple[str, int]]) -> float:
-    """Return the seconds that `reach` may take, where every packet is dropped."""
+    """Return the seconds that `reach` takes at most, when every packet is dropped."""
     return REACH_PATIENCE * math.ceil(len(places) / SLICE)
 
 
@@ -160,7 +160,7 @@ def parse_reach(out: str, places: Sequence[tuple[str, int]]) -> dict[tuple[str, 
     """Turn the answer of `reach` into place → "" or why not; None when the host has no bash to try with.
 
     Raises:
-        ProbeError: it is no such answer.
+        ProbeError: the answer is malformed.
     """
     raw = records(out)
     if "bash" in raw:
@@ -183,6 +183,6 @@ if [ -n "$(find {0} -maxdepth 0 -type f -newermt "${{start:-@0}}" 2>/dev/null)" 
 def unit_last_words(unit: str, dump: str) -> Sh:
     """Return the fragment that shows a unit's last log lines and the first lines of its crash dump.
 
-    Old lines explain nothing: only those of the last attempt to start count, and only a dump that is younger than it.
+    Older output explains nothing: only log lines since the last start are shown, and only a dump that is newer than it.
     """
     return lines(UNIT_SAID, sh("unit={}\nunit_said 100", unit), sh(_DUMP, dump) if dump else Sh(":"))

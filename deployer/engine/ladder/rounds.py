@@ -1,4 +1,4 @@
-"""One round of readings: of every host's own units; then, side by side, its nodes, and the way to all others."""
+"""One round of readings: the units of every host; then, in parallel, its nodes and its connections to all others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from deployer.transport.base import Transport
 EXEC_TIMEOUT = 30.0
 
 Reached = Mapping[Place, str] | str
-"""Place → "" or why it cannot be reached; or why a host could not try."""
+"""Place → "" or why it cannot be reached; a plain string says why the host could not try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class LadderSession:
 
 
 def fragments(targets: Sequence[Target]) -> tuple[Sh, ...]:
-    """Return the fragments that a probe may carry along, so that a converged play needs no exec for the lower rungs."""
+    """Return fragments to send with a probe, so that a converged play needs no extra exec for the lower rungs."""
     return tuple(readings.look_at_unit(target.unit) for target in targets)
 
 
@@ -42,12 +42,12 @@ def read_round(
     fresh: Callable[[Target], bool],
     pool: Executor,
 ) -> dict[Target, NodeReading]:
-    """Read every target anew.
+    """Read every target again.
 
     Args:
         sessions: host → open connection; all of them try to reach every member.
-        before: the readings of the round before, or what was known earlier; the nodes of a host whose units were read
-            then are asked at once, where they listened then.
+        before: the readings of the previous round, or earlier ones. If a host's units were read then, its nodes are
+            asked at once, at the ports where they listened then.
         fresh: whether a target's unit was read a moment ago, so that it need not be read again.
         pool: runs hosts in parallel.
     """
@@ -74,7 +74,7 @@ def _each_asked(
     fresh: Callable[[Target], bool],
     pool: Executor,
 ) -> dict[str, _Asked]:
-    """Read each host's units and ask its nodes: both at once where these most likely listen as they did before."""
+    """Read each host's units and ask its nodes; both at the same time if the nodes' ports are known from before."""
     hosts: dict[str, list[Target]] = {}
     for target in before:
         hosts.setdefault(target.host, []).append(target)
@@ -120,7 +120,7 @@ def _lost(error: HostError) -> NodeReading:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a host's nodes said, and which places it has tried meanwhile."""
+    """The answers of a host's nodes, and the places that the host has tried to reach meanwhile."""
 
     found: Mapping[Target, NodeReading]
     tried: frozenset[Place]
@@ -133,9 +133,9 @@ def _ask(
     wanted: Sequence[Place],
     look: Callable[[], Mapping[Target, NodeReading]] | None = None,
 ) -> _Asked:
-    """Ask a host's nodes, and have it try at the same time the places that the others' nodes most likely have.
+    """Ask a host's nodes, and let the host try to reach, at the same time, the probable places of the other nodes.
 
-    With ``look`` their units are read meanwhile; where one is not the process any more that it was, all is asked again.
+    With ``look``, their units are read at the same time; if a process has changed, everything is asked again.
     """
     open_ = [target for target, reading in found.items() if not reading.lost]
     with ThreadPoolExecutor((conversing.ASKS + 1) * len(open_) + 2) as at_once:
@@ -166,20 +166,20 @@ def _reached(
     asked: Mapping[str, _Asked],
     pool: Executor,
 ) -> dict[str, Reached]:
-    """Return what each host has reached that has a place to try; where not all was tried while it was asked, anew."""
+    """Return what each host with places to try has reached; hosts that have not tried all of them try again."""
     late = [host for host, those in wanted.items() if set(those) - asked[host].tried]
     anew = dict(zip(late, pool.map(lambda host: _reach_from(sessions[host], wanted[host]), late), strict=True))
     return {host: anew.get(host, each.reached) for host, each in asked.items() if wanted[host]}
 
 
 def _process(reading: NodeReading) -> tuple[object, ...]:
-    """Return what a conversation hangs on: whether the host answers, which process it is, and where it listens."""
+    """Return what must not change during a conversation: whether the host answers, the process, and its ports."""
     unit = reading.unit
     return reading.lost, unit and (unit.pid, unit.restarts, unit.exe, unit.ports)
 
 
 def _likely_places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:
-    """Return what `_places` will say, if EPMD says what the nodes' processes say."""
+    """Return what `_places` will return if EPMD confirms the ports on which the nodes' processes listen."""
     places: dict[Place, str] = {}
     for target, reading in found.items():
         port = conversing.listens_at(target, reading.unit)
@@ -189,7 +189,7 @@ def _likely_places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:
 
 
 def _places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:
-    """Return every place a member has to reach → the host that owns it."""
+    """Return every place that a member has to reach → the host that owns it."""
     places: dict[Place, str] = {}
     for target, reading in found.items():
         if target.epmd_port is None:
@@ -197,7 +197,7 @@ def _places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:
         elif isinstance(reading.epmd, Registration):
             places[target.address, reading.epmd.port] = target.host
             places[target.address, target.epmd_port] = target.host
-        elif Rung.EPMD in reading.skipped_rungs and reading.unit:  # then what the process listens on has to do
+        elif Rung.EPMD in reading.skipped_rungs and reading.unit:  # without EPMD's answer, use the process's own ports
             ports = {port for port in reading.unit.ports or () if target.ports[0] <= port <= target.ports[1]}
             places |= dict.fromkeys(((target.address, port) for port in {*ports, target.epmd_port}), target.host)
     return places
@@ -208,7 +208,7 @@ def _members(target: Target) -> set[str]:
 
 
 def _fellows(found: Iterable[Target]) -> dict[str, set[str]]:
-    """Return host → hosts with a node that has one of its nodes among its members; for all at once: each has each."""
+    """Return host → the hosts whose nodes have a node of it as a member; computed once for all hosts."""
     fellows: dict[str, set[str]] = {}
     for target in found:
         for host in _members(target):
@@ -219,9 +219,9 @@ def _fellows(found: Iterable[Target]) -> dict[str, set[str]]:
 def _wanted(
     source: str, fellows: Mapping[str, set[str]], places: Mapping[Place, str], public: Mapping[Place, str]
 ) -> list[Place]:
-    """Return the places that a host tries: what is public, and of members' hosts what they let it in to.
+    """Return the places that a host tries: public ports, and the nodes that count it as a member.
 
-    A host whose nodes are none's member yet would wait for the answers of firewalls that are right to give none.
+    Firewalls rightly drop the packets of a host that is not a member, so it would wait for answers in vain.
     """
     members = fellows.get(source, set())
     ours = {place: owner for place, owner in places.items() if owner in members}

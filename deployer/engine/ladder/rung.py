@@ -1,6 +1,6 @@
 """The ladder as one table: a row for each rung, from the bottom, and the result of climbing it.
 
-Inserting a rung is one row here and its judge: numbers, titles, `docs/ladder.md` and what the tests hold follow.
+A new rung needs one row here and its judge: numbers, titles, `docs/ladder.md` and the tests follow from the table.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from deployer.engine.ladder.reading import Judgement, NodeReading
 from deployer.engine.ladder.target import Target
 
 Judge = Callable[[Target, NodeReading], Judgement | None]
-"""Says what a reading shows of one rung; None when there is nothing to say."""
+"""Judges one rung from a reading; None when there is nothing to report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Final:
 
     Attributes:
         words: the condition, for docs/ladder.md.
-        holds: whether it is true, by a reading and the seconds since the first one.
+        holds: whether the condition is true, given a reading and the seconds since the first one.
     """
 
     words: str
@@ -55,7 +55,7 @@ def _other_release(reading: NodeReading, seconds: float) -> bool:
 
 
 def _keeps_port(reading: NodeReading, _seconds: float) -> bool:
-    """A node keeps the port that it began with, whatever is declared."""
+    """Whether the node itself listens on the registered port: it keeps that port until it is restarted."""
     found, unit = reading.epmd, reading.unit
     return isinstance(found, Registration) and unit is not None and found.port in (unit.ports or ())
 
@@ -69,12 +69,12 @@ class Row:
     """Everything about a rung except its number, which follows from its place.
 
     Attributes:
-        title: what is true when it holds.
-        reads: what is read for it, as in docs/ladder.md.
-        judge: says what a reading shows.
-        final: when waiting cannot help; None if it always can.
+        title: what is true when it passes.
+        reads: what is read for it, for docs/ladder.md.
+        judge: decides from a reading whether it passes.
+        final: when waiting cannot help; None if it always may.
         log: what the unit's last lines may add when it fails.
-        asked: it is read through streams to the host's ports; without streams it cannot be climbed.
+        asked: it is read through streams to the host's ports; without streams it cannot be checked.
     """
 
     title: str
@@ -167,7 +167,7 @@ class Rung(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RungResult(Judgement):
-    """A judgement and the rung that it is of."""
+    """A judgement with its rung."""
 
     rung: Rung
 

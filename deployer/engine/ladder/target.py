@@ -1,4 +1,4 @@
-"""What the ladder checks: one node as declared, with everything its rungs compare against."""
+"""What the ladder checks: a declared node, with everything that its rungs compare."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class Target:
     """One declared node.
 
     Attributes:
-        host: inventory name of the host it runs on.
-        address: where EPMD and the distribution listen.
+        host: inventory name of the host on which it runs.
+        address: the address on which EPMD and the distribution listen.
         epmd_port: None in a cluster without EPMD.
         ports: first and last port of the declared distribution range.
-        release_dir: the directory it has to run from; None when no release is declared.
-        otp: OTP release the tarball was built with; None when unknown.
+        release_dir: the directory from which it has to run; None when no release is declared.
+        otp: the OTP release that the tarball was built with; None when unknown.
         erts: version of its runtime; empty when no release is declared.
-        foreign: others install it; only its unit is named.
-        applications: version by application, as the tarball holds them; empty when no release is declared.
-        epmd_unit: the unit of EPMD; empty when another project runs it.
-        tls: what we show and whom we trust where the distribution runs over TLS; None where it does not.
+        foreign: deployer does not install it; only its unit is named.
+        applications: version by application, from the tarball; empty when no release is declared.
+        epmd_unit: the unit of EPMD; empty when another project runs EPMD, or no release is declared.
+        tls: our certificate and the trusted authority for distribution over TLS; None without TLS.
         others: every other member of its cluster.
         public: ports of the host that everyone may reach, as declared: ``4000/tcp``.
         crash_dump: path of its crash dump on the host; empty when unknown.
@@ -55,19 +55,19 @@ class Target:
     foreign: bool = False
 
     def at(self, port: int) -> str:
-        """Return the node's address with a port, as it is written: an IPv6 address stands in brackets."""
+        """Return the node's address with a port; an IPv6 address is put in brackets."""
         return f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
 
     @property
     def health_words(self) -> str:
-        """How the health check is called in a report."""
+        """The name of the health check in a report."""
         if self.health is None:
             return "no health check declared"
         return str(self.health.http or self.health.tcp or self.health.expr)
 
 
 def targets_of(own: Declaration | None, members: Sequence[Declaration]) -> tuple[Target, ...]:
-    """Return a target for each node a host declares; ``members`` are all hosts' declarations, its own included."""
+    """Return a target for each node that a host declares; ``members``: all hosts' declarations, its own included."""
     if own is None:
         return ()
     roster = members if isinstance(members, Roster) else Roster(members)

@@ -1,4 +1,4 @@
-"""Climb the ladder on all nodes of a play: fresh readings in rounds, until all pass, one is hopeless, or time is up."""
+"""Climbs the ladder on all nodes of a play: reads them in rounds, until each passes, cannot pass, or its time is up."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from deployer.sh import Program
 __all__ = ["PATIENCE", "STABLE", "LadderSession", "Standing", "fragments", "verify"]
 
 PATIENCE = 5.0
-"""Seconds a node that nobody touched may take to show itself; EPMD gets its names back within 2 s."""
+"""Seconds to wait for a node that was not changed; after a restart of EPMD, its nodes register again within 2 s."""
 STABLE = 10.0
-"""Seconds a node must stay up with the same process where no health check says how long."""
+"""Seconds a node must stay up with the same process if no health check sets ``stable``."""
 _PAUSES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 
 
@@ -31,9 +31,9 @@ class _Node:
     """One node's climb over all rounds.
 
     Attributes:
-        restarts: how often the unit had been restarted when it was read first.
-        well: process and restarts when all rungs held for the first time; they must stay the same from then on.
-        doubted: it was well, and in the last round it was not: its process may have ended after its unit was read.
+        restarts: the unit's number of restarts at the first reading.
+        well: process ID and restarts when all rungs passed for the first time; they must not change after that.
+        doubted: it failed in the last round after it had passed: its process may have ended after its unit was read.
     """
 
     target: Target
@@ -53,15 +53,15 @@ class _Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How the nodes and hosts of a play stand before its ladder is climbed.
+    """What is known of the nodes and hosts of a play before its ladder is climbed.
 
     Attributes:
-        fresh: node → a unit reading of this moment (it rode along with a probe); spares the first exec.
-        older: node → a unit reading of before: where the node most likely listens still. It is read anew all the same.
-        absent: host → what has gone wrong with it before. A host that could not be reached fails the first rung of its
-            nodes; where a deploy has failed, that is told and nothing is read.
-        urgent: hosts of which one that has fallen for a reason of its own cuts the climb short: it is to be sent back
-            now, and not when the slowest of the others is settled.
+        fresh: node → a current unit reading (it came with a probe), which saves the first exec.
+        older: node → an earlier unit reading: the node probably still listens at the same port. It is read again.
+        absent: host → the error that it had before. The nodes of an unreachable host fail the first rung; on a host
+            whose deploy has failed, nothing is read.
+        urgent: hosts where a node that fails for its own reason ends the climb, so that the host can be sent back now
+            and not only when the slowest other node is settled.
     """
 
     fresh: Mapping[str, readings.UnitReading] = field(default_factory=dict)
@@ -81,19 +81,19 @@ def verify(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> dict[str, list[RungResult]]:
-    """Climb every rung of every target and return node → rungs, the last one failed or not.
+    """Climb every rung of every target and return node → its rungs; the last of them may have failed.
 
-    A node that was not settled when the climb was cut short has none: it may have needed time.
+    A node that was not settled when the climb was cut short has no rungs: it may have needed more time.
 
     Args:
         sessions: host → open connection.
         targets: nodes of hosts that have a session or are ``absent``.
         standing: what is known of them.
-        patience: seconds a target may take until its ladder holds.
+        patience: seconds until all rungs of a target must pass.
         pool: runs hosts in parallel.
-        emit: is told each rung of each node, when all nodes are judged.
+        emit: gets each rung of each node, after all nodes are judged.
         clock: seconds; only differences count.
-        sleep: waits between rounds; a true answer (Ctrl-C) ends the climb with what has been read.
+        sleep: waits between rounds; if it returns true (Ctrl-C), the climb ends with what has been read.
     """
     begin, absent = clock(), standing.absent
     units = {**standing.older, **standing.fresh}
@@ -119,7 +119,7 @@ def verify(
 
 
 def _read(sessions: Mapping[str, LadderSession], nodes: Sequence[_Node], fresh: frozenset[str], pool: Executor) -> None:
-    """Read all nodes anew, but for the units of those that are ``fresh``."""
+    """Read all nodes again, except the units of those that are ``fresh``."""
     before = {node.target: node.reading for node in nodes}
     found = rounds.read_round(sessions, before, lambda target: str(target.node) in fresh, pool)
     for node in nodes:
@@ -127,7 +127,7 @@ def _read(sessions: Mapping[str, LadderSession], nodes: Sequence[_Node], fresh: 
 
 
 def _give_up(nodes: Sequence[_Node], absent: Mapping[str, DeployerError]) -> None:
-    """Settle the nodes of hosts that are out already."""
+    """Settle the nodes of hosts that are absent."""
     for node in nodes:
         error = absent.get(node.target.host)
         if error:
@@ -137,7 +137,7 @@ def _give_up(nodes: Sequence[_Node], absent: Mapping[str, DeployerError]) -> Non
 
 
 def _members(nodes: Sequence[_Node], absent: Mapping[str, DeployerError]) -> dict[str, PeerView]:
-    """Return what the other members should know of each node: whom it sees, or what keeps it from being seen."""
+    """Return what the judges of other members need to know of each node: whom it sees, or why it cannot be seen."""
     found = {}
     for node in nodes:
         error, dist = absent.get(node.target.host), node.reading.dist
@@ -165,7 +165,7 @@ def _judge(node: _Node, now: float, begin: float) -> None:
         node.settled = True
         _unstable(node, unit, window)
     else:
-        # A node of a host that is out of the run may be well, and needs time; but not as much as one that starts.
+        # A node that fails only because of absent hosts may still pass, but needs less time than one that starts.
         deadline = min(node.deadline, begin + PATIENCE) if bad and bad.caused_by_absent_host else node.deadline
         done = bad is None or (healthy(node.rungs) and bad.settled and not bad.caused_by_absent_host)
         fallen = bool(node.well and bad)
@@ -174,13 +174,13 @@ def _judge(node: _Node, now: float, begin: float) -> None:
 
 
 def _is_over(asked: Sequence[_Node], urgent: Collection[str]) -> bool:
-    """Whether all are settled, or one of an urgent host has fallen for a reason of its own."""
+    """Whether all are settled, or a node of an urgent host has failed for its own reason."""
     fallen = (failed(node.rungs) for node in asked if node.settled and node.target.host in urgent)
     return all(node.settled for node in asked) or any(bad and not bad.secondary for bad in fallen)
 
 
 def _unstable(node: _Node, unit: readings.UnitReading, window: float) -> None:
-    """Put the last rung in place of what is read at the moment: the node was well, and then it ended."""
+    """Replace the current results by a failed last rung: the node had passed all rungs, and then its process ended."""
     times = unit.restarts - (node.restarts or 0)
     wrong = f"did not stay up for {window:g} s: all was well, then its process ended; {times} restarts since"
     advice = f"journalctl -u {node.target.unit} on the host says why it ended"
@@ -189,7 +189,7 @@ def _unstable(node: _Node, unit: readings.UnitReading, window: float) -> None:
 
 
 def _hopeless(node: _Node, bad: RungResult) -> bool:
-    """Whether waiting cannot help: the unit loops, or the failed rung's row says so."""
+    """Whether waiting cannot help: the unit is in a crash loop, or the row of the failed rung says so."""
     unit = node.reading.unit
     looping = unit is not None and unit.restarts - (node.restarts or 0) >= 3
     final = bad.rung.row.final
@@ -197,7 +197,7 @@ def _hopeless(node: _Node, bad: RungResult) -> bool:
 
 
 def _explain(sessions: Mapping[str, LadderSession], nodes: Sequence[_Node], pool: Executor) -> None:
-    """Add cause and next step to failed rungs: the unit's last words, a crash dump's slogan, a known pattern."""
+    """Add cause and advice to failed rungs, from the unit's last log lines, its crash dump, or a known pattern."""
     fallen = [(node, bad) for node in nodes if (bad := failed(node.rungs))]
     if not fallen:
         return
@@ -225,7 +225,7 @@ def _explain_host(session: LadderSession, nodes: Sequence[_Node]) -> None:
 
 
 def _doubt(node: _Node) -> None:
-    """Leave open the last rung of a node that is well, and too young for a verdict when its climb was cut short."""
+    """Leave the last rung open if the climb was cut short before a healthy node was up for long enough."""
     if not node.settled and not failed(node.rungs):
         *below, last = node.rungs
         detail = f"{last.detail}; not watched for as long as it has to stay so"

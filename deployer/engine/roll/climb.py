@@ -105,7 +105,7 @@ class Climb:
         climbed: dict[str, list[RungResult]],
         climb: Callable[[], dict[str, list[RungResult]]],
     ) -> dict[str, list[RungResult]]:
-        """Connect nodes that look for others only at their start (``mesh: boot``); return the results after that."""
+        """Connect nodes that do not look for others by themselves (`join`, `keep_together`); return the new results."""
         ways = {run.name: run.transport for run in runs if run.readable}
         if not self.stop.is_set() and (met := join(targets, climbed, ways.get)):
             self.emit(Note(f"connected again by deployer, because cluster.mesh is boot: {', '.join(met)}"))
