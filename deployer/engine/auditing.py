@@ -1,4 +1,4 @@
-"""The rules of an audit: what rides along with the probe, what a node says itself, and how all of it is judged."""
+"""Runs the rules of an audit: fragments added to the probe, questions to the nodes, and the judgement of both."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Auditing:
     """Judges hosts by rules. May be used from several threads.
 
     Attributes:
-        rules: by which.
-        counts: a rule of this severity, or of a worse one, that FAILs makes the exit code 2.
-        today: by which waivers end.
-        waivers: what is let off, by host.
-        advisories: known vulnerabilities, where a person has given any.
-        words: what the inventory says of audits, by host.
-        command: that deploys what is audited; empty without a playbook.
-        signatures: what became of the signature of each host's tarball, where somebody is named who may sign.
+        rules: the rules to apply.
+        counts: exit with code 2 if a rule of this severity, or of a worse one, FAILs.
+        today: the date that decides which waivers have expired.
+        waivers: the accepted findings, by host.
+        advisories: known vulnerabilities, if the user has given any.
+        words: the inventory's ``audit`` settings, by host.
+        command: the command that deploys what is audited; empty without a playbook.
+        signatures: returns the result for the signature of a host's tarball, if the inventory names signers.
     """
 
     rules: Sequence[Rule]
@@ -60,11 +60,11 @@ class Auditing:
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """The unit that nodes.sh asks about on every host: together with those of the probe that costs no process."""
+        """The unit that nodes.sh needs on every host: asked together with the probe's units, it costs no process."""
         return ("nftables.service",) if "nodes" in self.groups else ()
 
     def extra_probes(self, play: HostPlay) -> tuple[Sh, ...]:
-        """Return the fragments that ride along with the probe, so that the rules cost no exec of their own."""
+        """Return the fragments to add to the probe, so that the rules cost no exec of their own."""
         words = self.words.get(play.host.name, AuditWords())
         deep, keys = any(rule.deep for rule in self.rules), words.authorized_keys is not None
         found = readers(reach_of(*play.fleet, deep=deep, keys=keys, signed=words.signers is not None))
@@ -78,14 +78,14 @@ class Auditing:
         targets: Sequence[Target],
         emit: Emit,
     ) -> bool:
-        """Judge a host, tell it, and return whether a rule that counts FAILs.
+        """Apply the rules to a host, emit the results, and return whether a rule that counts FAILs.
 
         Args:
-            play: what it declares.
+            play: the host's resolved play.
             frames: the answers to `extra_probes`, in their order.
-            transport: to the host, for its nodes.
+            transport: the connection to the host, to ask its nodes.
             targets: its nodes, as declared.
-            emit: is told every answer.
+            emit: gets each result.
         """
         own, members = play.fleet
         groups = {name: parse_group(frame) for name, frame in zip(self.groups, frames, strict=False)}
@@ -107,12 +107,12 @@ class Auditing:
         return worst
 
     def trace(self, play: HostPlay, plan: Plan, transport: Transport, emit: Emit) -> None:
-        """Report when each drift began, who caused it, and the ways to end it; a second exec where there is drift."""
+        """Report when each drift began, who caused it, and how to end it; needs a second exec if there is drift."""
         if self.command:
             trace_drift(play, plan, transport, emit, self.command)
 
     def tell_useless(self, emit: Emit) -> None:
-        """Tell the waivers that hit nothing: what they let off is fine, or was never judged."""
+        """Report waivers that match no finding of the rules that were applied."""
         given, judged = (
             dict.fromkeys(one for some in self.waivers.values() for one in some),
             {rule.id for rule in self.rules},
@@ -133,7 +133,7 @@ class Auditing:
 
 
 def _sums(own: Declaration | None, told: Sequence[Frame]) -> dict[str, str] | str:
-    """Return what a host's own record says of the release's files, or why it is not known."""
+    """Return what the host's own record reports about the release's files, or why this is not known."""
     if told:
         return "the host's own record cannot be read" if told[0].rc else {"told": told[0].out.strip()}
     if own is None or own.release is None:

@@ -1,4 +1,4 @@
-"""What a host says of itself, under Ansible's names; one extra exec, only in plays that use it."""
+"""A host's facts, under Ansible's names; they cost one extra exec, only in plays that use them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DATE = ("year", "month", "day", "hour", "minute", "second", "epoch", "tz_offset
 
 
 class AsksAs(Protocol):
-    """Who knows as whom a play's hosts are asked: a resolver."""
+    """An object that knows as which user a play's hosts are asked for facts, such as a resolver."""
 
     def asks_as(self, host: Host) -> dict[str, Any]:
         """Return ``become`` and ``user`` for `gather`; raises ConfigError."""
@@ -26,7 +26,7 @@ class AsksAs(Protocol):
 
 
 def of_play(resolver: AsksAs, transport: Transport, host: Host) -> dict[str, Any]:
-    """Return a host's facts as whoever the play works as there, as `gather` does.
+    """Return a host's facts, gathered as the user that the play works as there (`gather`).
 
     Raises:
         HostError: the host cannot be read.
@@ -43,9 +43,10 @@ def gather(
     Values are data from the host: the templating layer never renders them.
 
     Args:
-        transport: where to ask.
-        become: ask as root, as whom the play works: ``ansible_user_id`` and ``ansible_env`` are root's then.
-        user: and from there as this one, whose they are then; they are nobody's where the host does not know him yet.
+        transport: the connection to the host.
+        become: ask as root: ``ansible_user_id`` and ``ansible_env`` are root's then.
+        user: ask as this user: they are this user's then. If the host does not have the user yet, the facts about the
+            user are left out.
         timeout: seconds.
 
     Raises:
@@ -53,7 +54,7 @@ def gather(
     """
     text = script("facts.sh", "deployer.engine")
     (frame,) = transport.run(Program((text,), become=become, users={0: user} if user else {}), timeout=timeout)
-    unborn = user is not None and frame.rc == 3  # as a probe says that an earlier task has to run first
+    unborn = user is not None and frame.rc == 3  # the status of a probe for "an earlier task has to run first"
     if unborn:
         (frame,) = transport.run(Program((text,), become=become), timeout=timeout)
     raw = records(frame.out)
@@ -84,7 +85,7 @@ def _lsb(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def _network(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the interfaces with their addresses, from what ``ip`` printed."""
+    """Return the interfaces with their addresses, from the output of ``ip``."""
     found: dict[str, dict[str, Any]] = {}
     every: dict[str, list[str]] = {"inet": [], "inet6": []}
     for line in str(facts.pop("addresses", "")).splitlines():
@@ -121,12 +122,12 @@ def _user(facts: dict[str, Any]) -> dict[str, Any]:
     words = [*str(facts.pop("passwd", "")).split(":"), *[""] * 7]
     home, shell, name = words[5], words[6], str(facts.get("user_id", ""))
     env = {"HOME": home, "SHELL": shell, "USER": name, "LOGNAME": name, "LANG": str(facts.pop("lang", ""))}
-    env["PATH"] = str(facts.pop("path", ""))  # what commands of this host run with
+    env["PATH"] = str(facts.pop("path", ""))  # the PATH with which commands run on this host
     return {"user_dir": home, "user_shell": shell, "user_gecos": words[4], "env": env}
 
 
 def _date(words: list[str], utc: str) -> dict[str, str]:
-    """Return the host's clock as it was when it was asked; it is another one in the next run."""
+    """Return the time of the host's clock when it was asked; it differs in each run."""
     if len(words) < len(_DATE) + 1:
         return {}
     found = dict(zip(_DATE, words, strict=False))

@@ -1,4 +1,4 @@
-# What a host says of itself. Body pure: every line only reads.
+# Prints a host's facts. Read-only.
 emit hostname "$(uname -n | cut -d . -f 1)"
 emit nodename "$(uname -n)"
 emit fqdn "$(hostname -f 2>/dev/null || uname -n)"

@@ -1,7 +1,7 @@
-"""One run at a time changes a host: before it first writes it takes the lease of all its hosts, and keeps it.
+"""Only one run at a time changes a host: before its first write it takes the leases of all its hosts, and keeps them.
 
-A host alone judges whether a run holds its lease, in the program that writes and before it does (``sh/lease.sh``). What
-is here takes it in time, says every half minute that the run is there, and gives it back.
+Only the host decides whether a run holds its lease, in each writing program before it writes (``sh/lease.sh``). This
+module takes the leases in time, renews them every half minute, and releases them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from deployer.sh import Frame, Program, Sh, sh
 from deployer.transport.base import Transport
 
 LEASE_TIME = 120
-"""Seconds of a host's uptime after which the lease of a run that is not heard of ends; ``lease_time`` of lease.sh."""
+"""Seconds of a host's uptime after which a lease ends that is not renewed; ``lease_time`` of lease.sh."""
 _RENEWED = 30.0
 _TICK = 5.0
 _TIMEOUT = 15.0
 """Seconds for one short program."""
 _LEFT = 75.0
-"""Seconds for one that may wait for what a dead run has left; 60 of them on the host."""
+"""Seconds for a program that may have to wait until the last program of a dead run has ended, 60 s on the host."""
 _AT_ONCE = 64
 _STRANGE = re.compile(r"[^ -~]")
 _FREE = "nothing was changed; deployer lock show prints who holds the lease, and deployer lock break ends it"
@@ -38,19 +38,19 @@ _RENEW = Sh('lease_renew || { lease_read "$lease"; lease_lost; echo "$why"; exit
 
 _T = TypeVar("_T")
 Way = tuple[Callable[[], Transport], bool]
-"""What opens a connection to a host, and whether it is worked on through sudo."""
+"""A function that opens a connection to a host, and whether the run uses sudo there."""
 
 
 @dataclass(slots=True)
 class RunLease:
-    """The leases of a run: taken together, kept together, given back together.
+    """The leases of a run: taken, kept and released together.
 
     Attributes:
-        doing: what the run is for; told to whoever comes meanwhile.
-        emit: is told of a lease that was lost, and of one that could not be given back.
-        ways: host → how to reach it, of all hosts of the run.
+        doing: what the run does; shown to other runs that want the lease meanwhile.
+        emit: gets a note about a lease that was lost, or could not be released.
+        ways: host → how to reach it, for all hosts of the run.
         clock: seconds; only differences count.
-        told: a person has heard that another run is at work, or need not, since this one only reads.
+        told: the user has been told that another run is active, or need not be, because this run only reads.
     """
 
     doing: str
@@ -81,7 +81,7 @@ class RunLease:
         return self._meet(name, inner)
 
     def beside(self, name: str, open_it: Callable[[], Transport]) -> Transport:
-        """Open one more connection to a host, on which others of the run have something done; raises HostError."""
+        """Open one more connection to a host, for tasks that are delegated to it; raises HostError."""
         inner = open_it()
         with self._lock:
             place = self._places.setdefault(name, LeasedHost(name))
@@ -101,17 +101,17 @@ class RunLease:
         return place.way
 
     def take(self, due: LeasedHost | None = None) -> None:
-        """Take the lease of all hosts of the run that can be reached, or of none.
+        """Take the leases of all hosts of the run that can be reached, or none.
 
-        The first by name is taken alone: of runs over the same hosts one wins there. The others are taken side by side.
+        The lease of the first host by name decides between runs on the same hosts; the others are taken in parallel.
 
         Args:
-            due: the host for which it cannot be left out, whatever that raises.
+            due: the host that is about to be written to; it must get the lease, even if it seems unreachable.
 
         Raises:
-            Locked: another run has one of them, or had it after this run had begun to read it.
+            Locked: another run has one of them, or had it after this run had begun to read the host.
             StepError: a host cannot keep the record of its lease.
-            HostError: the host that is ``due`` was lost.
+            HostError: the host ``due`` was lost.
         """
         with self._taking:
             if self._refusal:
@@ -133,7 +133,7 @@ class RunLease:
             self._begun = True
 
     def _reach_others(self) -> None:
-        """Connect to those hosts of the run that no play has a connection to, but for those that do not answer."""
+        """Connect to the hosts of the run that have no connection yet, except those that did not answer before."""
 
         def reach(name: str) -> None:
             with suppress(HostError):
@@ -164,14 +164,14 @@ class RunLease:
             raise StepError(said or "the lease of the host could not be taken", where=place.name)
         place.free, place.held, place.heard = said == "not root", said != "not root", self.clock()
         word, ago, process, run, person = said.split(" ", 4) if said.startswith("before ") else ("", "0", "", "", "")
-        # What was read of the host before another run had ended may be old.
+        # If another run ended after this one began to read the host, that reading may be outdated.
         place.before = self.clock() - (int(ago) / 100 if word else 1e7)
         if word and place.met and int(ago) / 100 <= self.clock() - place.met and not is_dead(process):
             problem = f"{person} (run {run}) was changing the host while this run read it"
             raise Locked(problem, where=place.name, hint="nothing was changed: start the run again")
 
     def _keep_on(self) -> None:
-        """Say again and again that the run is there, wherever no program says so."""
+        """Renew the leases of hosts on which no program has done that for a while, until the run is over."""
         with ThreadPoolExecutor(_AT_ONCE, "lease") as pool:
             while not self._over.wait(_TICK):
                 for place in list(self._places.values()):
@@ -199,7 +199,7 @@ class RunLease:
             self.emit(Note(f"{place.name}: {place.lost}"))
 
     def keep(self, way: Leased, place: LeasedHost) -> bool:
-        """Whether the lease needs a connection that a play closes; it is closed with the lease then."""
+        """Whether the lease still needs a connection that a play wants to close; it is then closed with the lease."""
         with self._lock:
             current = place.way is way
             if current and place.held and not self._over.is_set():
@@ -210,7 +210,7 @@ class RunLease:
             return False
 
     def release(self) -> None:
-        """Release all leases, and close all connections; a lost host ends its lease by itself."""
+        """Release all leases, and close the connections kept for them; on a lost host the lease ends by itself."""
         self._over.set()
         with self._taking:
             self._give_back()
@@ -239,7 +239,7 @@ def _ask(place: LeasedHost, inner: Transport, text: Sh, timeout: float = _TIMEOU
 
 
 def _side_by_side(act: Callable[[_T], object], some: Sequence[_T]) -> None:
-    """Act on all, whatever is raised meanwhile; then raise the first of it."""
+    """Call ``act`` on all, in parallel, even if some raise; then raise the first error."""
     if len(some) < 2:
         for one in some:
             act(one)

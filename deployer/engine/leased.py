@@ -1,4 +1,4 @@
-"""A connection whose programs write only while the run has the host's lease, and its reads in the meantime."""
+"""A connection whose programs may write only while the run has the host's lease."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deployer.events import Emit, Note
 from deployer.sh import Frame, Program, Sh
 from deployer.transport.base import Transport
 
-# As lease_take says it: whoever made a hold has ended long since, and of a damaged record no process is known.
+# Prints what lease_take prints. Only for a run: the process that made a hold has ended, and a damaged record has none.
 _TAKEN = Sh("""[ "$own_uid" -ne 0 ] || {
   echo root
   if lease_taken; then echo "$why"; [ "$l_kind" != run ] || echo "process $l_pid"; fi
@@ -22,7 +22,7 @@ _TAKEN = Sh("""[ "$own_uid" -ne 0 ] || {
 
 
 class _Keeper(Protocol):
-    """Who takes leases, and keeps them: `deployer.engine.lease.RunLease`."""
+    """The object that takes and keeps leases: `deployer.engine.lease.RunLease`."""
 
     told: bool
 
@@ -41,17 +41,17 @@ class LeasedHost:
     """A host of the run.
 
     Attributes:
-        way: the connection over which the run is heard of.
-        become: through sudo.
+        way: the connection over which the lease is renewed.
+        become: the run uses sudo there.
         met: when the first program was sent, by the run's clock; 0: none yet.
-        held: the run has its lease, as far as it knows.
-        free: it can have none: what is worked on is not root's.
-        heard: when a program last spoke for the run.
+        held: the run has the host's lease, as far as it knows.
+        free: no lease is possible or needed, because the run does not work as root.
+        heard: when a program last renewed the lease, by the run's clock.
         kept: no play uses the connection any more.
-        lost: how the lease was lost.
-        before: when somebody else had the lease last, by the run's clock.
-        asked: the host has said who else has it, before anything was written.
-        writing: held by a program that writes, where the run has several connections to the host.
+        lost: how the lease was lost; empty when it was not.
+        before: when another run last had the lease, by the run's clock.
+        asked: the host has reported who else has the lease, before anything was written.
+        writing: held by a writing program, if the run has several connections to the host.
     """
 
     name: str
@@ -70,7 +70,7 @@ class LeasedHost:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing has to be taken."""
+        """Whether no lease has to be taken."""
         return self.held or self.free
 
 
@@ -99,7 +99,7 @@ class Leased:
         place.met = place.met or self._lease.clock()
         alone = ExitStack()
         if program.writes and not about_it and place.writing and place.writing.acquire(timeout=timeout):
-            alone.callback(place.writing.release)  # whoever does not let go in time is judged by the host's own lock
+            alone.callback(place.writing.release)  # after the timeout, the lock on the host itself decides
         with self._turn:
             busy = self._busy = object()
         last = len(program.fragments) - 1
@@ -115,7 +115,7 @@ class Leased:
             alone.close()
 
     def _run(self, program: Program, timeout: float) -> Iterator[Frame]:
-        """Run it; the first that reads as root is told who else has the lease, so that a person hears of it early."""
+        """Run it; add to the first reading program the question who has the lease, so that the user learns it early."""
         place, last = self._place, len(program.fragments) - 1
         if program.writes or program.lease or self._lease.told or place.asked or place.settled or last < 0:
             yield from self.inner.run(program, timeout=timeout)
@@ -129,7 +129,7 @@ class Leased:
             yield frame
 
     def _hear(self, said: str) -> None:
-        """Tell a person of the first who has it; whose process is known to be dead stops nobody."""
+        """Report the first other run that has a lease, unless its process is known to be dead."""
         word, _, told = said.partition("\n")
         why, _, process = told.partition("\nprocess ")
         self._place.asked = word == "root"
@@ -142,10 +142,10 @@ class Leased:
             self._busy = None
 
     def between(self, act: Callable[[Transport], object], *, last: bool = False) -> None:
-        """Do something short while no program runs; where one does, nothing: it speaks for the run itself.
+        """Do something short if no program runs; a running program renews the lease itself.
 
         Args:
-            act: is given the inner transport.
+            act: is called with the inner transport.
             last: no program runs any more, even if the last one was not read to its end.
         """
         with self._turn:
@@ -173,6 +173,6 @@ class Leased:
         self.inner.reopen()
 
     def close(self) -> None:
-        """Close the connection, or leave it to the lease, which lasts until the run ends."""
+        """Close the connection, or keep it for the lease until the run ends."""
         if not self._lease.keep(self, self._place):
             self.inner.close()

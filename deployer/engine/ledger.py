@@ -1,4 +1,4 @@
-"""The host's record of its releases, as the engine reads it, and the programs that add a judgement to it."""
+"""The host's record of its releases: how the engine reads it, and the programs that add entries to it."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ inscribe "$root/ledger/migrated/$id" "$number"
 
 
 _LAST = 253402300799
-"""The last second of the year 9999, behind which there is no date."""
+"""The last second of the year 9999, after which Python has no date."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What a host remembers of one release's versions.
+    """A host's record of one release's versions.
 
     Attributes:
         current: id of the current release; empty when there is none.
-        good: ids that were seen healthy, the newest judgement first.
+        good: ids of releases that were healthy, the one marked good last comes first.
         bad: id → why it failed here.
         entries: the end of the history, oldest first.
-        untried: what runs was started and has not been judged since.
+        untried: the running release was started, and neither marked good nor bad since.
         migrated: ids whose migration has run, here or on another host of the cluster.
-        away: seconds from when its nodes were told to stop in the last switch, or way back, until they had started.
-            None where nothing was stopped, they have not started, or the host was deployed to before this was kept.
-        damaged: how many lines of the history could not be understood, and are left out.
-        expected: id → what its nodes were judged by when it was last good; `deployer.engine.ladder.expected` reads it.
+        away: seconds from the stop of its nodes in the last switch or rollback until they had started again. None if
+            nothing was stopped, they have not started, or the last deploy was older than this measurement.
+        damaged: number of malformed lines of the history, which are left out.
+        expected: id → what its nodes were checked against when it was last good, for `deployer.engine.ladder.expected`.
     """
 
     current: str = ""
@@ -73,7 +73,7 @@ class Ledger:
     def previous(self) -> str:
         """The good release before the current one; empty when there is none.
 
-        It was judged before the current one, so that going back twice leads two releases back.
+        It was marked good before the current one, so that two rollbacks in a row go back two releases.
         """
         older = self.good[self.good.index(self.current) + 1 :] if self.current in self.good else self.good
         return next(iter(older), "")
@@ -94,8 +94,8 @@ def parse_ledger(out: str) -> Ledger:
     """Turn the answer of `look_at_ledger` into a record.
 
     Raises:
-        ProbeError: it is no such answer.
-        ConfigError: the record is not root's own, or a part of it is damaged so that a person has to look at it.
+        ProbeError: the answer is malformed.
+        ConfigError: the record is not root's own, or damaged in a way that a person has to look at.
     """
     found = records(out)
     if distrust := found.get("distrust"):
@@ -104,7 +104,7 @@ def parse_ledger(out: str) -> Ledger:
     if odd := found.get("damaged"):
         hint = f"look at it, and move it away: mv {odd} {odd}.damaged; deployer then works without it"
         raise ConfigError(f"the host's record of its releases is damaged: {odd} has another file type", hint=hint)
-    whole = found.get("history", "").rpartition("\n")[0].splitlines()  # what was cut at its end is no line
+    whole = found.get("history", "").rpartition("\n")[0].splitlines()  # an unfinished last line is ignored
     most = int(found["count"]) if found.get("count", "").isdecimal() else len(whole)
     told = [_entry(line) for line in whole[-most:] if line]
     entries = tuple(entry for entry in told if entry)
@@ -124,9 +124,9 @@ def parse_ledger(out: str) -> Ledger:
 
 
 def audited(play: HostPlay) -> Sh | None:
-    """Return the fragment that says what an audit has to tell beside the tasks; None where the host runs no release.
+    """Return the fragment that prints further findings of an audit; None when the host runs no release.
 
-    It prints nothing where all good releases are as they were, and nothing is left behind.
+    It prints nothing when all good releases are unchanged and nothing is left behind.
     """
     switch, own = switch_of(play), play.fleet[0]
     if switch is None or own is None:
@@ -139,46 +139,46 @@ def audited(play: HostPlay) -> Sh | None:
 
 
 def contents(root: str) -> Sh:
-    """Return the fragment that compares each good release with what it was then, and names those altered since.
+    """Return the fragment that names good releases whose files were altered since they were marked good.
 
-    It prints nothing where all are as they were.
+    It prints nothing when all are unchanged.
     """
     return lines(declared(root, ""), PLACES, RECORD, sh(_CONTENTS))
 
 
 def record_good(nodes: BeamNodes, keep: int, expected: str = "") -> Sh:
-    """Return the step that notes that the release is healthy with the files it has now, and prunes the others.
+    """Return the step that marks the release as good, with its present files, and removes old releases.
 
     Args:
         nodes: the task that runs the release.
-        keep: good releases that stay for a rollback.
-        expected: what its nodes were judged by, one line.
+        keep: number of good releases to keep for a rollback.
+        expected: what its nodes were checked against, as one line.
     """
     text = sh(_JUDGE_GOOD, nodes.id, expected, nodes.files, keep)
     return lines(secured(nodes.root, nodes.held), GENERATIONS, RECORD, text)
 
 
 def go_back(nodes: BeamNodes, to: str, *, why: str = "") -> Sh:
-    """Return the step that brings back a good release with the files it was last good with, and starts its nodes.
+    """Return the step that goes back to a good release, with the files it had when it was good, and starts its nodes.
 
-    It fails, before anything is stopped, when ``to`` was never good or is not whole.
+    It fails, before anything is stopped, when ``to`` was never good or is incomplete.
 
     Args:
-        nodes: the task that runs the release that is left.
-        to: id of a good release; the present one where only files changed.
-        why: marks the release that is left bad for this reason; empty leaves it unjudged.
+        nodes: the task that runs the present release.
+        to: id of a good release; the present one if only files changed.
+        why: the reason for marking the present release as bad; empty: do not mark it.
     """
     marked = "" if to == nodes.id else why
     return nodes.switch.back(nodes.id, to, marked)
 
 
 def note_hooks(root: str, release: str, words: str) -> Sh:
-    """Return the step that notes which hooks ran around a switch to a release."""
+    """Return the step that records which hooks ran around a switch to a release."""
     return lines(secured(root), RECORD, sh("remember hook {} {}", release, words))
 
 
 def note_migrated(root: str, release: str, words: str) -> Sh:
-    """Return the step that notes on one host that a release's migration has run on another."""
+    """Return the step that records on one host that a release's migration has run on another."""
     return lines(secured(root), RECORD, sh(_MIGRATED, release, words))
 
 
@@ -187,7 +187,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _number(text: str, known: int) -> int:
-    """Return the number of a judgement; where its file is damaged, what the history knows, or else the oldest."""
+    """Return the number of a good mark; if its file is damaged, the number in the history, or 0, the oldest."""
     return int(text) if text.isdecimal() else known
 
 

@@ -1,4 +1,4 @@
-"""What a person can do with the leases of hosts: see who has them, break one, and hold hosts for a while."""
+"""The commands on the leases of hosts: show who has them, break them, and hold hosts for a while."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _LOCK_TIMEOUT = 75.0
 
 @dataclass(slots=True)
 class LeaseWalk:
-    """Passes a person's word to every host; `run` returns the exit code: 5 where a host is to be held and is not free.
+    """Runs such a command on every host; `run` returns the exit code: 5 if a host to be held is not free.
 
     Attributes:
-        word: what is wanted.
-        why: why; printable.
-        seconds: how long runs are kept away.
+        word: the command.
+        why: the user's reason; printable.
+        seconds: how long a hold keeps runs away.
     """
 
     context: Context

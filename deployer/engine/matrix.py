@@ -1,4 +1,4 @@
-"""Which host reaches which port of which host: as declared, and as tried from every host. Nothing is changed."""
+"""Compares which host can reach which port of which host, as declared and as tried from every host. Read-only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from deployer.transport.wrappers import ReadOnly
 TRIED_FOR = 3.0
 """Seconds for one TCP connection; a firewall that drops it sends no answer."""
 UDP_TRIED_FOR = 3.0
-"""Seconds for one port of UDP, three tries."""
+"""Seconds for the three tries of one UDP port."""
 _AT_ONCE = 4
 _UNCONNECTED = "07"
 _LOOPBACK = ("0100007F:", f"{'0' * 24}01000000:")
@@ -36,7 +36,7 @@ NOT_TRIED = "not tried"
 class MatrixRun:
     """Tries every port of every host of a play from every other one; `run` returns the exit code.
 
-    That is 0 where all is as declared, 2 where a cell differs, and otherwise as of any run.
+    It is 0 if everything is as declared, 2 if a cell differs, and after failures that of any other run.
     """
 
     context: Context
@@ -111,7 +111,7 @@ class MatrixRun:
 
 
 def tried_from(transport: Transport, cell: Cell) -> str:
-    """Return the result of a connection: open, refused (nothing listens), no answer, or why it was not tried."""
+    """Return the result of a TCP connection: open, refused (nothing listens), no answer, or why it was not tried."""
     try:
         transport.connect(cell.address, cell.port, timeout=TRIED_FOR).close()
     except ConnectionRefusedError:
@@ -124,7 +124,7 @@ def tried_from(transport: Transport, cell: Cell) -> str:
 
 
 def tried_udp(transport: Transport, due: Sequence[Cell]) -> list[str]:
-    """Return what became of a datagram to each port: an answer, an ICMP error, or nothing, or why it was not tried."""
+    """Return for each cell what answered a datagram: the port, an ICMP error or nothing; or why it was not tried."""
     if not due:
         return []
     cells = "\n".join(f"{number} {cell.address} {cell.port}" for number, cell in enumerate(due))
@@ -136,7 +136,7 @@ def tried_udp(transport: Transport, due: Sequence[Cell]) -> list[str]:
 
 
 def udp_listeners(transport: Transport) -> frozenset[int]:
-    """Return the ports of UDP on which a host listens for others."""
+    """Return the UDP ports on which a host listens, other than on loopback."""
     (frame,) = transport.run(Program((Sh("cat /proc/net/udp /proc/net/udp6 2>/dev/null || :"),)), timeout=20)
     places = (line.split()[1:4:2] for line in frame.out.splitlines() if line.split()[3:4] == [_UNCONNECTED])
     return frozenset(int(place.rpartition(":")[2], 16) for place, _ in places if not place.startswith(_LOOPBACK))

@@ -1,4 +1,4 @@
-"""Changes that wait to be confirmed: what there is on each host, and a person's word on it."""
+"""Changes that wait to be confirmed: shows those of each host, and confirms or undoes them on request."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ PENDING_WORDS: Mapping[str, str] = {
     "now": 'run=$(cat -- "$pending/run") /bin/sh -eu "$pending/keep"; echo "it is permanent now"',
     "undo": 'undo; echo "it was rolled back"',
 }
-"""What a person may say → what the host does. A login that says ``now`` is the proof that is wanted."""
+"""Command → the sh text that the host runs. The login that sends ``now`` is itself the confirmation."""
 
 
 @dataclass(slots=True)
 class Pending:
-    """Asks every host of a play what waits there, and passes on a person's word; `run` returns the exit code.
+    """Runs one of these commands on every host of a play; `run` returns the exit code.
 
     Attributes:
         word: one of `PENDING_WORDS`.
@@ -55,7 +55,7 @@ class Pending:
         transport = self.context.connect(run)
         text = lines(script("pending.sh", "deployer.firewall"), Sh(_ASK.format(PENDING_WORDS[self.word])))
         become = self.resolver.connection(run.host).become
-        # Without the lease: a run that froze while its change waits must not stop a person from deciding.
+        # Without the lease: a frozen run whose change waits must not keep the user from deciding.
         program = Program((text,), writes=self.word != "show", become=become, lease="edit")
         (frame,) = transport.run(program, timeout=60)
         if frame.rc:

@@ -1,4 +1,4 @@
-"""The programs of a host as text, for reading: what `deployer render` prints."""
+"""The programs of a host as readable text, for `deployer render`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from deployer.sh import Program, encode
 
 
 def programs(host_play: HostPlay) -> str:
-    """Return probe, steps and hooks of a host, as if nothing were there yet.
+    """Return the probe, the steps and the hooks of a host, as if nothing were on it yet.
 
-    Secrets are blobs, so none is in it; tasks under ``no_log`` are left out, and the title of a program counts them.
+    Secrets are blobs, so the text has none; tasks under ``no_log`` are left out and counted in the program's title.
     """
     asked = [action for action in host_play.actions if not action.skip]
     nothing = probe.Reading(tuple(Absent() for _ in asked))

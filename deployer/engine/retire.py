@@ -1,7 +1,7 @@
-"""Taking nodes out of a cluster: drained, stopped and disabled on their hosts; at last what they kept is removed there.
+"""Takes nodes out of a cluster: drains, stops and disables them on their hosts, and at last removes their files there.
 
-What comes in between is a deploy to those that stay, whose firewalls and lists of members then name them no more. Each
-part can be run again: a retirement that was stopped or killed anywhere is finished by the same command.
+Between the two parts, the remaining hosts are deployed, so that their firewalls and lists of members no longer name the
+nodes. Each part can be run again: the same command finishes a retirement that was stopped or killed.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ RETIRE_TIMEOUT = 180.0
 
 @dataclass(slots=True)
 class Retirement:
-    """The hosts of a play that nodes leave; `stop` and `forget` return the exit code so far.
+    """Retires nodes of a play's hosts; `stop` and `forget` return the exit code so far.
 
     Attributes:
-        resolver: of the play with all its members.
-        leaving: host → names of the nodes that leave it.
-        check: say what would be done, and do nothing.
-        purge: remove all that was put there, not only secrets.
-        pause: they are only stopped: their hosts keep them, and start them at the next boot.
+        resolver: the resolver of the play with all its members.
+        leaving: host → names of its nodes to retire.
+        check: report what would be done, and do nothing.
+        purge: remove everything that was installed, not only secrets.
+        pause: only stop the nodes: they stay installed, and start again at the next boot.
     """
 
     context: Context
@@ -58,7 +58,7 @@ class Retirement:
         return "stop" if self.pause else "retire"
 
     def stop(self) -> int:
-        """Drain the nodes, stop and disable them."""
+        """Drain the nodes, then stop and disable them."""
         if not self.hosts:
             return 0
         self._runs = [HostRoll(host, self.context.clock()) for host in self.hosts]
@@ -68,13 +68,13 @@ class Retirement:
         return self._worst()
 
     def forget(self) -> int:
-        """Remove what the nodes kept, tell how it ended for each host, and close the connections."""
+        """Remove the nodes' files, report how it ended for each host, and close the connections."""
         if not self.check and not self._worst():
             self.context.each(self._runs, self._forget)
         return self.end()
 
     def end(self) -> int:
-        """Tell how it ended for each host, and close the connections."""
+        """Report how it ended for each host, and close the connections."""
         close(self._runs)
         if not self._runs:
             return self._worst()
@@ -164,20 +164,20 @@ fi
 
 
 def closing(own: Declaration) -> Sh:
-    """Return the step that takes a cluster's part out of the firewall where others have theirs, to be confirmed.
+    """Return the step that removes a cluster's part of the firewall, which a new login has to confirm.
 
-    Where there is no other, or it has none, it prints ``closed``, and nothing is to be confirmed.
+    If no other cluster has a part, or this one has none, it prints ``closed``, and nothing has to be confirmed.
     """
     return without_parts(sh(_OTHER, own.cluster.name))
 
 
 def removal(own: Declaration, nodes: Iterable[Node], *, purge: bool) -> Sh:
-    """Return the step that removes what nodes kept on a host.
+    """Return the step that removes the files of nodes from a host.
 
     Args:
         own: what the host declares.
-        nodes: those of its nodes that leave; when they are all, what they share goes with them.
-        purge: remove also what is no secret.
+        nodes: the nodes to remove; if they are all of the host's nodes, shared files are removed, too.
+        purge: also remove what is not secret.
     """
     nodes = [node for node in nodes if not node.foreign]
     last, root = len(nodes) == len(own.nodes), own.release.root if own.release else ""

@@ -1,11 +1,11 @@
-# Removes what the nodes of a cluster kept on this host. A host that was retired before has nothing left, and that is fine.
-# Above are set: names (of the nodes that leave, with blanks between), etc (the cluster's directory), root (the release's
+# Removes the files of a cluster's nodes from this host. It may run again on a host that was retired before.
+# Set above: names (of the nodes to remove, separated by blanks), etc (the cluster's directory), root (the release's
 # directory), cluster, port (of EPMD), last (yes: no node of the cluster stays here), purge (yes: not only secrets), user.
 held=/etc/beam/generations.d$root
 units=/etc/systemd/system
 
 for name in $names; do
-  # In whatever generation they are: the files of a node lie there below their own paths.
+  # Also in all generations, which keep the files of a node below their own paths.
   for place in "" "$held"/* "$root"/ledger/config/*; do
     rm -f -- "$place$etc/private/$name.env" "$place$etc/private/$name.pem"
   done
@@ -30,7 +30,7 @@ if [ -n "$last" ] && [ -n "$purge" ]; then
   [ -z "$root" ] || rm -rf -- "$root"
   part=/etc/nftables.d/deployer.d/$cluster.nft
   if [ -e "$part" ] && [ "$(find /etc/nftables.d/deployer.d -name '*.nft' | wc -l)" -eq 1 ]; then
-    # The firewall stands as long as any cluster needs it; without the last part nobody could reach SSH through it.
+    # The firewall stays as long as a cluster needs it; without the last part it would not let SSH in.
     systemctl disable --quiet --now -- deployer-firewall.service
     nft delete table inet deployer 2>/dev/null || :
     rm -rf -- /etc/nftables.d/deployer.nft /etc/nftables.d/deployer.ssh /etc/nftables.d/deployer.d

@@ -1,4 +1,4 @@
-"""Which process on which machine a run is, so that the next run of the same person there knows whether it is dead."""
+"""Identifies the process of a run, so that a later run of the same user on the same machine knows if it is dead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PROC = Path("/proc")
 
 
 def seat() -> str:
-    """Return this process as a word: ``PID/START/BOOT/NAMESPACE/UID``; the PID alone where the system does not tell."""
+    """Return this process as a word: ``PID/START/BOOT/NAMESPACE/UID``, or only the PID if the rest is not known."""
     pid = os.getpid()
     with suppress(OSError, IndexError):
         return f"{pid}/{_life(pid)[1]}/{_boot()}/{_namespace()}/{os.getuid()}"
@@ -18,7 +18,7 @@ def seat() -> str:
 
 
 def is_dead(told: str) -> bool:
-    """Whether the process of another run is known to be dead: one of this machine, life, container and user."""
+    """Whether the process of another run is known to be dead: only for the same boot, PID namespace and user."""
     with suppress(OSError, IndexError, ValueError):
         pid, start, *place = told.split("/")
         if place != [_boot(), _namespace(), str(os.getuid())]:  # another user's may be hidden (hidepid)
@@ -32,7 +32,7 @@ def is_dead(told: str) -> bool:
 
 
 def _life(pid: int) -> tuple[str, str]:
-    """Return a process's state and when it was started, in ticks since boot (proc(5))."""
+    """Return a process's state and its start time, in ticks since boot (proc(5))."""
     fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     return fields[0], fields[19]
 

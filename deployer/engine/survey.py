@@ -1,4 +1,4 @@
-"""What runs where, from the hosts themselves: one exec a host, no task resolved, no tarball needed."""
+"""Asks hosts what they run: one exec for each host, without resolving tasks and without a tarball."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SURVEY_TIMEOUT = 60.0
 
 @dataclass(slots=True)
 class StatusQuery:
-    """Asks every host of a play what it runs and remembers; `run` returns the exit code.
+    """Asks every host of a play what it runs, and for its record; `run` returns the exit code.
 
     Attributes:
-        goal: ``status`` or ``history``: what the report makes of the answers.
-        lines: how much of its history a host tells.
+        goal: ``status`` or ``history``: how the answers are reported.
+        lines: the number of history entries to ask for.
     """
 
     context: Context
@@ -38,7 +38,7 @@ class StatusQuery:
         """Ask all hosts and return 0, or 4 when one could not be asked.
 
         Raises:
-            ConfigError: what is written is wrong; no connection was opened.
+            ConfigError: the project has an error; no connection was opened.
         """
         declared = {host.name: self.resolver.fleet(host)[0] for host in self.hosts}
         name = self.resolver.play.name
@@ -72,9 +72,9 @@ def _seen(node: str, unit: readings.UnitReading) -> NodeSeen:
 
 
 def finished(resolver: Resolver, hosts: Sequence[Host], run: str, context: Context) -> set[str]:
-    """Return the hosts whose own record ends with the note that this run has made the declared release good there.
+    """Return the hosts whose own record ends with the entry that this run has marked the declared release as good.
 
-    That note is the last thing that a deploy does. A host that cannot be asked is not among them.
+    A deploy writes this entry last. A host that cannot be asked is not among them.
     """
     seen: list[HostSeen] = []
 

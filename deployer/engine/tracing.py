@@ -1,4 +1,4 @@
-"""Drift with a name and a time: a second exec, on hosts where something has drifted alone, and two ways out."""
+"""Traces drift: when it began, who caused it, and two ways to end it; a second exec, only on hosts with drift."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _LONGEST = 120
 
 
 def trace_drift(play: HostPlay, plan: Plan, transport: Transport, emit: Emit, command: Sequence[str]) -> None:
-    """Report for each drifted task when that began, and who caused it; where nothing can be read, only the ways out.
+    """Report for each drifted task when that began and who caused it; if this is unknown, only how to end it.
 
     Args:
-        play: what the host declares.
-        plan: what differs.
-        transport: read-only.
-        emit: is told.
-        command: that deploys this playbook, without ``--limit``.
+        play: the host's resolved play.
+        plan: the plan, with the differences.
+        transport: a read-only connection to the host.
+        emit: gets the events.
+        command: the command that deploys this playbook, without ``--limit``.
     """
     drifted = [one for one in plan.tasks if one.verdict in ("change", "unknown", "refused")]
     if not drifted:
@@ -49,7 +49,7 @@ def trace_drift(play: HostPlay, plan: Plan, transport: Transport, emit: Emit, co
 
 
 def _touches(planned: Planned) -> tuple[str, ...]:
-    """Return what a task touches on its host; what it touches on another machine is not asked."""
+    """Return what a task touches on its host; a delegated task touches nothing there."""
     return () if planned.action.place else planned.action.module.touches()
 
 
@@ -61,7 +61,7 @@ def _event(host: str, one: Planned, said: Trace, command: Sequence[str]) -> Drif
 
 
 def _accepting(host: str, one: Planned) -> Iterator[str]:
-    """Yield the YAML that would declare the present state; else the one that leaves this host out."""
+    """Yield the YAML that would declare the present state; if there is none, YAML that excludes this host."""
     task, module = one.action.task, one.action.module
     arguments = {field.name for field in fields(module)}
     given = {change.key: change.before for change in one.changes}

@@ -87,7 +87,7 @@ def open_peer(stream: Stream, target: Target, cookie: Secret, calls: Sequence[Ca
 
 
 def _speaks_plainly(transport: Transport, target: Target, port: int, timeout: float) -> bool:
-    """Whether a node that did not answer over TLS does so in plain text: it took our TLS greeting for a partial frame."""
+    """Whether a node that did not answer over TLS does so in plain text: it took our greeting for a partial frame."""
     try:
         stream = transport.connect(target.address, port, timeout=timeout)
     except OSError:

@@ -25,7 +25,7 @@ class Target:
         erts: version of its runtime; empty when no release is declared.
         foreign: deployer does not install it; only its unit is named.
         applications: version by application, from the tarball; empty when no release is declared.
-        epmd_unit: the unit of EPMD; empty when another project runs EPMD, or no release is declared.
+        epmd_unit: the unit of EPMD; empty when no release is declared for the node.
         tls: our certificate and the trusted authority for distribution over TLS; None without TLS.
         others: every other member of its cluster.
         public: ports of the host that everyone may reach, as declared: ``4000/tcp``.

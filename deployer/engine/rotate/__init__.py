@@ -1,1 +1,1 @@
-"""A live cluster's cookie, changed without restarting a node."""
+"""Changes the cookie of a running cluster without restarting a node."""

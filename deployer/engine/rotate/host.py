@@ -1,6 +1,6 @@
-"""The sh half of a rotation: read a host's cookies, keep the old one beside the new, renew a node's copy.
+"""The sh part of a rotation: reads a host's cookies, keeps the old one beside the new one, renews a node's copy.
 
-Every text may be run twice, so that a rotation which was killed goes on where it stopped.
+Every text may run twice, so that a rotation that was killed can be continued.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if [ "$(digest "$1")" != "$(digest "$path")" ]; then
 fi
 """
 
-# A file that is newer than the stamp has not been read by the node; a restart that is due for another file stays due.
+# A file newer than the stamp means that a restart is due. If any other file is newer, the stamp must stay as it is.
 _RENEW = """
 unit={} copy={} stamp={}
 if [ ! -f "$copy" ] || [ -L "$copy" ]; then echo "$copy is gone: did $unit stop?"; exit 1; fi
@@ -53,12 +53,12 @@ newer=$(find -L {} $(systemctl show -p DropInPaths --value -- "$unit") -cnewer "
 
 @dataclass(frozen=True, slots=True)
 class HostCookies:
-    """The cookies that lie on a host.
+    """The cookies on a host.
 
     Attributes:
-        current: the cluster's file, which nodes are given at start; None when there is none.
-        retained: what an unfinished rotation kept beside it.
-        copies: unit → what the running node's HOME holds.
+        current: the cookie in the cluster's file, which nodes get at their start; None when there is none.
+        retained: the old cookie that an unfinished rotation has kept beside it; None when there is none.
+        copies: unit → the cookie in the running node's HOME.
     """
 
     current: Secret | None
@@ -66,7 +66,7 @@ class HostCookies:
     copies: Mapping[str, Secret]
 
     def candidates(self, unit: str, new: Secret) -> tuple[Secret, ...]:
-        """Return what a node may accept, the likeliest first: a wrong one costs a line in the node's log."""
+        """Return the cookies that a node may accept, the likeliest first: a wrong one causes a line in its log."""
         found = (self.copies.get(unit), new, self.current, self.retained)
         return tuple(dict.fromkeys(secret for secret in found if secret is not None))
 
@@ -81,7 +81,7 @@ def parse_cookies(out: str, rc: int = 0) -> HostCookies:
     """Turn the answer of `read_cookies` into secrets.
 
     Raises:
-        ProbeError: it is not what `read_cookies` prints; nothing of it is said.
+        ProbeError: the answer is malformed; the message does not quote it.
     """
     found: dict[str, Secret] = {}
     if rc:
@@ -96,22 +96,22 @@ def parse_cookies(out: str, rc: int = 0) -> HostCookies:
 
 
 def write_cookies(path: str) -> Sh:
-    """Return the step that keeps the cookie file as ``.old`` and puts the new cookie in its place."""
+    """Return the step that keeps the cookie file as ``.old`` and writes the new cookie in its place."""
     return sh(_WRITE, path)
 
 
 def renew(node: NodeUnit) -> Sh:
-    """Return the step that gives a running node's HOME the new cookie, as if the node had been started with it."""
+    """Return the step that writes the new cookie to a running node's HOME, as if the node had started with it."""
     return sh(_RENEW, node.unit, _copy(node), node.started, node.reads)
 
 
 def forget(path: str, dumps: Sequence[str] = ()) -> Sh:
-    """Return the step that removes the old cookie, and the crash dumps of nodes that have it in their memory."""
+    """Return the step that removes the old cookie, and crash dumps, which contain it."""
     return lines(*(sh("drop {} || :", dump) for dump in dumps), sh("rm -f -- {}", f"{path}.old"))
 
 
 def cookie_program(step: Sh, new: Secret, *, become: bool) -> Program:
-    """Return the program of one step, which finds the new cookie's file as ``$1``."""
+    """Return the program of one step, which gets the new cookie's file as ``$1``."""
     text = lines(Sh('set -- "$blobs/0"'), step)
     return Program((text,), writes=True, blobs=(Blob.of(new),), become=become)
 
@@ -121,7 +121,7 @@ def _copy(node: NodeUnit) -> str:
 
 
 def _secret(word: str, encoded: str) -> Secret:
-    """Return a cookie as auth.erl reads its file: without white space at the end."""
+    """Return a cookie as auth.erl reads it from its file: without white space at the end."""
     try:
         text = binascii.a2b_base64(encoded, strict_mode=bool(encoded)).decode("ascii").rstrip()
     except ValueError:

@@ -1,4 +1,4 @@
-"""A node's half of a rotation: which cookie it accepts, the change of it, the proof; all over its distribution port."""
+"""The node's part of a rotation, over its distribution port: finds the cookie that it accepts, changes it, proves it."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from deployer.model import Secret
 from deployer.transport.base import Transport
 
 CONVERSATION_TIMEOUT = 10.0
-"""Seconds one conversation with a node may take."""
+"""Seconds that one conversation with a node may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What a node said: the cookie it accepts, and the visible nodes it is connected to."""
+    """The cookie that a node accepts, and the visible nodes to which it is connected."""
 
     cookie: Secret
     sees: frozenset[str]
 
 
 def accepted(transport: Transport, target: Target, candidates: Iterable[Secret]) -> Accepted:
-    """Return the first of some cookies that a node accepts.
+    """Return the first of these cookies that a node accepts.
 
     Raises:
-        NotConverged: it accepts none of them, is not registered, or does not answer as a node does.
-        HostError: the host does not let us ask.
+        NotConverged: it accepts none of them, is not registered, or does not answer like a node.
+        HostError: the host cannot be used to ask it.
     """
     port = _port(transport, target)
     for cookie in candidates:
@@ -48,19 +48,19 @@ def accepted(transport: Transport, target: Target, candidates: Iterable[Secret])
 
 
 def switch(transport: Transport, target: Target, held: Secret, new: Secret) -> None:
-    """Make a node demand the new cookie from now on; its connections stay. One that has it already stays as it is.
+    """Make a node use the new cookie from now on; its connections stay. A node that has it already is unchanged.
 
     ``erlang:set_cookie/2`` with the node's own name does this in every OTP; ``set_cookie/1`` came with 24.1.
 
     Raises:
-        StepError: the node does not do it; the cookies are in no message.
+        StepError: the node does not do it; no message contains a cookie.
     """
-    for cookie in (held, new):  # a node that has been restarted since took the new one from its file
+    for cookie in (held, new):  # a node that was restarted meanwhile has read the new one from its file
         try:
             return _set_cookie(transport, target, cookie, new)
         except distribution.WrongCookie:
             continue
-        except distribution.CallFailed:  # its words hold the arguments
+        except distribution.CallFailed:  # its message contains the arguments
             raise StepError(f"{target.node} does not run erlang:set_cookie/2") from None
         except (distribution.DistributionError, OSError) as error:
             raise StepError(f"{target.node}: {error}") from None
@@ -77,10 +77,10 @@ def _set_cookie(transport: Transport, target: Target, cookie: Secret, new: Secre
 
 
 def prove(transport: Transport, target: Target, new: Secret, old: Secret | None, saw: frozenset[str]) -> None:
-    """Prove that a node accepts the new cookie, refuses the old one, and has lost none of the nodes it saw.
+    """Prove that a node accepts the new cookie, refuses the old one, and still sees the nodes that it saw.
 
     Raises:
-        NotConverged: with what is not so.
+        NotConverged: one of these is false.
     """
     now = accepted(transport, target, (new,))
     lost = saw - now.sees

@@ -1,4 +1,4 @@
-"""What a rotation is about on one host, as declared and as found, and what follows from comparing the two. Pure."""
+"""A host's part in a rotation, as declared and as found, and what follows from comparing the two. Pure."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class RotationPart:
         cluster: its name.
         path: the cluster's cookie file.
         new: the declared cookie.
-        nodes: every node of the host: what the ladder knows of it, and the task that runs it.
+        nodes: every node of the host: its target for the ladder, and its unit.
         members: names of all nodes of the cluster.
-        dumps: where crash dumps may lie that hold the old cookie.
+        dumps: paths of crash dumps, which may contain the old cookie.
         become: whether programs run as root through sudo.
     """
 
@@ -41,7 +41,7 @@ class RotationPart:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one host and its nodes said before the first write; ``nodes`` are in the order of the part's."""
+    """What was found on a host and its nodes before the first write; ``nodes`` are in the order of the part."""
 
     cookies: HostCookies
     nodes: tuple[Accepted, ...]
@@ -51,7 +51,7 @@ def part_of(play: HostPlay, hosts: Collection[str]) -> RotationPart | None:
     """Return a host's part, or None when it declares no node.
 
     Args:
-        play: resolved.
+        play: the host's resolved play.
         hosts: names of all hosts that take part.
 
     Raises:
@@ -86,10 +86,10 @@ def part_of(play: HostPlay, hosts: Collection[str]) -> RotationPart | None:
 
 
 def check_found(part: RotationPart, found: Found) -> None:
-    """Refuse what would leave a node behind.
+    """Refuse a rotation that would leave out a node.
 
     Raises:
-        NotConverged: a file is missing, or a node is connected to one that takes no part.
+        NotConverged: a cookie file is missing, or a node is connected to one that takes no part.
     """
     if found.cookies.current is None:
         raise NotConverged(f"{part.path} is not there", hint="deploy the host first; a first deploy needs no rotation")
@@ -105,7 +105,7 @@ def check_found(part: RotationPart, found: Found) -> None:
 
 
 def old(part: RotationPart, found: Found, index: int) -> Secret | None:
-    """Return the cookie that a node has to refuse in the end; None when nobody knows it any more."""
+    """Return the cookie that a node has to refuse after the rotation; None when it is no longer known."""
     candidates = (found.nodes[index].cookie, found.cookies.current, found.cookies.retained)
     return next((cookie for cookie in candidates if cookie is not None and cookie != part.new), None)
 

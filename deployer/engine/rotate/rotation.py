@@ -1,7 +1,7 @@
-"""A cookie's rotation on a live cluster: look at every node, plan, write, switch, prove, forget. No node restarts.
+"""Rotates the cookie of a running cluster: look at every node, plan, write, switch, prove, forget. No node restarts.
 
-Each phase begins when the one before has ended on all hosts. What is left to do is read from the hosts, never
-remembered: a rotation that was stopped or killed anywhere is finished by the same command.
+Each phase begins when the one before it has ended on all hosts. What is left to do is always read from the hosts: the
+same command finishes a rotation that was stopped or killed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ UNFINISHED = "The rotation is not finished: nodes may differ in their cookies. T
 
 @dataclass(slots=True)
 class _Ready:
-    """A host whose nodes have all answered; ``changed`` counts those that have, or would get, another cookie."""
+    """A host whose nodes have all answered; ``changed``: number of nodes that got, or would get, the new cookie."""
 
     name: str
     transport: Transport
@@ -73,7 +73,7 @@ class Rotation:
         """Rotate and return the run's exit code (docs/design.md).
 
         Raises:
-            ConfigError: what is written is wrong; no connection was opened.
+            ConfigError: the project has an error; no connection was opened.
         """
         names = tuple(host.name for host in self.hosts)
         runs = [_RotatingHost(host, self.context.clock()) for host in self.hosts]
@@ -99,7 +99,7 @@ class Rotation:
                 self.context.emit(Note(UNFINISHED))
 
     def _look(self, run: _RotatingHost) -> None:
-        """Connect, read the cookies that lie on the host, and ask each node which one it accepts."""
+        """Connect, read the cookies on the host, and ask each node which one it accepts."""
         name, transport = run.name, self.context.connect(run)
         if self.resolver.needs_facts:
             said = facts.of_play(self.resolver, transport, run.host)
@@ -130,7 +130,7 @@ class Rotation:
         self._step(ready, path, "keep the old cookie, write the new one", rotate_host.write_cookies(path))
 
     def _switch(self, ready: _Ready) -> None:
-        """Change each node and then its copy, so that a killed run leaves at most one such pair apart."""
+        """Change each node and then its copy, so that after a killed run at most one node differs from its copy."""
         for (target, node), said in zip(ready.part.nodes, ready.found.nodes, strict=True):
             before = self.context.clock()
             rotate_node.switch(ready.transport, target, said.cookie, ready.part.new)
@@ -166,5 +166,5 @@ class Rotation:
 
 
 def _when_ready(phase: Callable[[_Ready], None]) -> Callable[[_RotatingHost], None]:
-    """Hosts that declare no node have nothing to do."""
+    """Return the phase for a host; a host that declares no node has nothing to do."""
     return lambda run: phase(run.ready) if run.ready else None
