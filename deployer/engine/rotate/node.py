@@ -1,4 +1,4 @@
-"""The node's part of a rotation, over its distribution port: finds the cookie that it accepts, changes it, proves it."""
+"""The node's part of a rotation, over its distribution port: finds the cookie it accepts, changes it, proves it."""
 
 from __future__ import annotations
 
