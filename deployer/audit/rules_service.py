@@ -40,14 +40,14 @@ def _restarts(facts: Facts) -> Complaints:
         if unit.get("Restart", "") not in ("always", "on-failure"):
             yield f"{beam.unit} does not restart it when it crashes (Restart={unit.get('Restart', '') or 'no'})"
         elif burst == "0" or interval == "0":
-            yield f"{beam.unit} restarts it without an end, however often it crashes (StartLimit…=0)"
+            yield f"{beam.unit} restarts it without limit, however often it crashes (StartLimit…=0)"
         elif burst.isdigit() and (int(burst) * systemd_seconds(pause)) > systemd_seconds(interval):
             yield (
-                f"{beam.unit} restarts it without an end: {burst} starts, {pause} apart, never happen within {interval}"
+                f"{beam.unit} restarts it without limit: {burst} starts, {pause} apart, never happen within {interval}"
                 " (StartLimitIntervalSec)"
             )
         if unit.get("TimeoutStopUSec") == "infinity":
-            yield f"{beam.unit} waits without an end for it to stop (TimeoutStopSec=infinity)"
+            yield f"{beam.unit} waits without limit for it to stop (TimeoutStopSec=infinity)"
 
     return each(facts.beams, judge)
 

@@ -105,7 +105,7 @@ class _Buffer:
             keep = self._data[1 - len(needle) :]
             skipped += len(self._data) - len(keep)
             if skipped > limit:
-                raise ProbeError("the host prints without an end before deployer's program starts")
+                raise ProbeError("the host prints without end before deployer's program starts")
             self._data = keep
             self._more()
         self._data = self._data[at + len(needle) :]

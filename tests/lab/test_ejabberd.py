@@ -27,7 +27,7 @@ FAILS = {
     "FW-02": "ejabberd@localhost: the firewall lets anybody reach port ",
     "SB-01": "ejabberd 23.01 has EX-2026-1",
     "UN-01": "its user ejabberd has the shell /bin/sh",
-    "UN-07": "ejabberd.service restarts it without an end: 5 starts, 5s apart, never happen within 10s",
+    "UN-07": "ejabberd.service restarts it without limit: 5 starts, 5s apart, never happen within 10s",
     "UN-06": "it may open 20000 files (ejabberd.service allows 65536: its start script lowers that, or",
 }
 """Rules that the package does not hold as it comes, and why: each is what systemctl, ss, ls or /proc show as well."""

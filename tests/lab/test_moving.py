@@ -104,7 +104,9 @@ def test_ports_and_the_clusters_name_move_in_turns_and_what_stays_behind_is_told
 ) -> None:
     cluster = fleet.words["cluster"]
     cluster["name"] = "prod"
-    refused(fleet, "cluster.ports 9100-9109 overlaps 9100-9109 of demo", "moves there in turns", "remove_left_behind")
+    refused(
+        fleet, "cluster.ports 9100-9109 overlaps 9100-9109 of demo", "move there batch by batch", "remove_left_behind"
+    )
     cluster["ports"] = "9200-9209"
     names = " ".join(host.name for host in fleet.hosts)
     assert f"first, on all hosts: open the firewall: {names}" in fleet.show("plan").out, (

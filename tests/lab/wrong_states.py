@@ -87,7 +87,8 @@ WRONG: dict[str, Wrong] = {
         "a firewall table of this host that deployer did not write", restart=False, alone=True),
     "the firewall drops EPMD's port": Wrong(
         REACH, 'shut ip saddr "{ $a, $c }" tcp dport 4369 drop',
-        "from {host_a}: port 4369 no answer … from {host_c}: port 4369 no answer", "the firewall of this host",
+        "from {host_a}: port 4369 no answer … from {host_c}: port 4369 no answer",
+        "a firewall table of this host that deployer did not write",
         restart=False, alone=True),
     "a member may not open connections": Wrong(
         REACH, "table output filter -5; nft add rule ip rogue output tcp dport 9100-9109 ct state new drop",
