@@ -23,7 +23,7 @@ _BEHIND = sh("echo {}; exit 3", READS_LATER)
 """Replaces the probe of a reading task after a task that runs every time: what it would read now may be outdated."""
 _PENDING = Sh('for noted in "$home"/notified/*; do [ ! -e "$noted" ] || echo "${noted##*/}"; done')
 _BARRED = 4
-"""The status of a probe whose user may not enter a directory (`hidden` of the prelude)."""
+"""The status of a probe whose user may not enter a directory, which it names last (`hidden` of the prelude)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +119,9 @@ def _asking(action: Action) -> Sh:
 def _observe(action: Action, frame: Frame) -> Observed | ConfigError:
     if frame.rc == 3:
         return Unknown(frame.out.strip() or "an earlier task has to run first")
-    if frame.rc == _BARRED and action.user:
-        told = frame.out.strip()
-        return Unknown(f"{action.user} {told}", barred=told.removeprefix("may not look into "))
+    _, told, barred = frame.out.rpartition("may not look into ")
+    if frame.rc == _BARRED and action.user and told:
+        return Unknown(f"{action.user} {told}{barred.strip()}", barred=barred.strip())
     try:
         if frame.rc:
             whose = f", as {action.user}," if action.user else ""
