@@ -57,8 +57,12 @@ aim() {
   ln -s -- "$1" "$held/.current.$$"
 }
 
-# swing: what was aimed at becomes current, release and files in one rename.
-swing() { mv -T -- "$held/.current.$$" "$held/current" && sync -- "$held"; }
+# swing: what was aimed at becomes current, release and files in one rename. $held/.read is there where systemd has read what
+# units it brings: a run that ends before that has happened leaves it to the next one.
+swing() {
+  [ -n "$stay" ] || [ ! -e "$held/.read" ] || rm -f -- "$held/.read" || return 1
+  mv -T -- "$held/.current.$$" "$held/current" && sync -- "$held"
+}
 
 # relink TARGET PATH: systemd compares times, and a link's own must not be the newest. Where nothing is the link is made there
 # at once, and its time is set with those of all others that are ($fresh_links, one a line).
@@ -113,12 +117,18 @@ units_stay() {
 # compares times: of a text that becomes another, older one only $stay knows. What nothing wants it forgets as soon as that
 # stops, and when it ran, so it has to have read what wants them, too.
 as_read() {
-  [ -n "$stay" ] && [ $# -gt 0 ] || return 1
+  [ -n "$stay" ] && [ -e "$held/.read" ] && [ $# -gt 0 ] || return 1
   case $lf$(systemctl show -p NeedDaemonReload,WantedBy -- "$@" 2>/dev/null)$lf in
     *=yes"$lf"* | *"${lf}WantedBy=$lf"*) return 1 ;;
     *"${lf}WantedBy="*) ;;
     *) return 1 ;;
   esac
+}
+
+# read_anew: systemd reads all units anew.
+read_anew() {
+  systemctl daemon-reload || return 1
+  { printf '' >"$held/.read"; } 2>/dev/null || :
 }
 
 # adopt FILE...: where there is no generation yet, what is here is the first; nothing that a start would read changes by that.

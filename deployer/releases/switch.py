@@ -30,7 +30,7 @@ for stamp in {}; do touch -ch -- "$stamp"; done
 _ARRANGE = """
 next=$(readlink -- "$held/next")
 [ "$next" = "$(readlink -- "$held/current")" ] || {{ aim "$next" && swing; }}
-systemctl daemon-reload
+read_anew
 for stamp in {}; do touch -ch -- "$stamp"; done
 """
 

@@ -59,7 +59,7 @@ halt() {
 
 # run_nodes UNIT...: start them; each start ends when all applications run.
 run_nodes() {
-  as_read "$@" || systemctl daemon-reload || return 1
+  as_read "$@" || read_anew || return 1
   [ $# -gt 0 ] || return 0
   # Also where no release was: a node of another root, or one that was retired, may have failed too often to be started.
   systemctl reset-failed --quiet -- "$@" 2>/dev/null || :

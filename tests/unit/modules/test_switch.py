@@ -12,6 +12,7 @@ from deployer.engine import ledger
 from deployer.model import Change
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.releases import generations
+from deployer.sh import lines, sh
 from tests.samples import quick
 from tests.unit.modules.place_kit import Place, see_ledger
 
@@ -65,6 +66,20 @@ def test_a_way_back_has_systemd_read_units_anew(place: Place) -> None:
     assert "went back to 1" in place.switch(place.unpacked("2"))
     calls = [call.split()[0] for call in place.calls()[before:] if not call.startswith("status")]
     assert calls == ["stop", "start", "stop", "daemon-reload", "start"]
+
+
+def test_what_a_killed_run_has_not_had_read_is_read_at_the_next_switch(place: Place) -> None:
+    """Its units may be older than those that systemd has read, which tells of newer ones only."""
+    assert place.switch(place.unpacked("1")) == ""
+    place.declare("second", "[Service]\nNice=1")
+    assert place.switch(place.unpacked("2")) == ""
+    (place.tmp / "read").write_text(KNOWN)
+    back = sh("aim {}\nswing", "1.1")
+    assert place.run(lines(generations.declared(str(place.root), str(place.held)), generations.GENERATIONS, back)) == ""
+    place.declare("third", "[Service]")
+    before = len(place.calls())
+    assert place.switch(place.unpacked("3")) == ""
+    assert [call.split()[0] for call in place.calls()[before:]] == ["stop", "daemon-reload", "start"]
 
 
 def test_what_failed_too_often_under_another_root_is_started_all_the_same(place: Place) -> None:
