@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deployer.engine.host_run import ended_by
-from deployer.engine.ladder.rung import RungResult
+from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.state import HostState
 from deployer.errors import Interrupted, NotConverged, Reverted
@@ -19,16 +19,28 @@ def mark_failed(runs: Sequence[HostRoll], fallen: Fallen) -> list[HostRoll]:
     """Set the problem of each host with a failed node, and return the hosts that had none before.
 
     As long as some node has failed for its own reason, nodes that failed only because of another node do not count:
-    otherwise their host would go back and mark its release bad just because it misses a node.
+    otherwise their host would go back and mark its release bad just because it misses a node. A node of another host
+    that only these hosts do not reach is no such reason, because the fault may be theirs.
     """
     known = {str(target.node) for run in runs if run.problem for target in run.targets}
-    first = {node: bad for node, bad in fallen.items() if node not in known and not bad.secondary}
+    able = [run for run in runs if not run.problem]
+    ours, hosts = {str(target.node) for run in able for target in run.targets}, {run.name for run in able}
+    first = {
+        node: bad
+        for node, bad in fallen.items()
+        if node not in known and not bad.secondary and (node in ours or not _unreached_by(bad, hosts))
+    }
     found = []
     for run in runs:
         if not run.problem and (problem := _problem(run, first or fallen)):
             run.problem = problem
             found.append(run)
     return found
+
+
+def _unreached_by(bad: RungResult, hosts: set[str]) -> bool:
+    """Return whether a node fell only because some of these hosts do not reach it."""
+    return bad.rung is Rung.REACH and bool(bad.missing) and hosts.issuperset(bad.missing)
 
 
 def _problem(run: HostRoll, causes: Fallen) -> NotConverged | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,16 @@ def test_who_only_misses_an_unhealthy_node_is_not_blamed_for_it(fleet: Fleet) ->
     assert (one.problem, three.problem) == (None, None)
     assert str(two.problem) == f"{node_of(two)}: rung 3: it fell"
     assert mark_failed(runs, {node_of(one): fall(8, secondary=True)}) == [one], "when nobody else explains it"
+
+
+def test_a_host_that_alone_does_not_reach_a_node_of_another_is_not_excused_by_it(fleet: Fleet) -> None:
+    one, two, three, _ = (fleet.run(name) for name in fleet.names)
+    shut = RungResult(rung=Rung.REACH, ok=False, detail="from web1: no answer", missing=(one.name,))
+    fallen = {node_of(one): fall(8, secondary=True), node_of(two): shut}
+    both = replace(shut, missing=(one.name, three.name))
+    assert mark_failed([one], fallen | {node_of(two): both}) == [], "others do not reach it either"
+    assert mark_failed([one], fallen) == [one]
+    assert mark_failed([two], {node_of(two): replace(shut, missing=(two.name,))}) == [two]
 
 
 def test_a_host_that_misses_a_node_whose_turn_has_not_come_does_not_go_back(fleet: Fleet) -> None:
