@@ -69,11 +69,26 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
         late.problems.check()
         become = become or any(map(_becomes, inside))
     elif word == "include_tasks" and "{{" not in str(args.get("file")):
-        with suppress(ConfigError):  # it may include itself; what is wrong in it is told when it is read
-            become = become or any(map(_becomes, make(args)))
-        late.problems.found.clear()
+        become = become or _becomes_inside(reader, late, args, below, directory, at)
     task = replace(_standing_for(word, given, args, own, inherited), become=become, loop=loop, control=control)
     return [replace(task, include=_reading(reader, late, make, args, seen))]
+
+
+def _becomes_inside(
+    reader: TaskReader, late: TaskReader, args: Map, below: Inherited, directory: Path, at: Mark
+) -> bool:
+    """Return whether anybody becomes root in a file; nothing else of it counts before it is read in its turn."""
+    file, before = (directory, str(args.get("file"))), len(reader.problems.found)
+    if file in below.looked:
+        return False  # it includes itself
+    make = _tasks(late, replace(below, looked=below.looked | {file}), directory, at)
+    try:
+        with suppress(ConfigError):
+            return any(map(_becomes, reader.roles.later(lambda: make(args), set(reader.roles.seen)).tasks))
+        return False
+    finally:
+        late.problems.found.clear()
+        del reader.problems.found[before:]
 
 
 def _becomes(task: Task) -> bool:

@@ -28,6 +28,7 @@ class Inherited:
         notify: handlers that the blocks around it notify.
         private: the variables of the role that is read next are no other role's.
         become_around: what stands for a ``become`` or ``become_user`` that is ``omit``: those around it, nearest first.
+        looked: the files around it that are read only to know who becomes root there, by directory and name.
         gated: an include around it has a condition.
         files: directories whose ``files/`` and ``templates/`` are looked in; see `deployer.load.sources`.
     """
@@ -53,6 +54,7 @@ class Inherited:
     blocks: tuple[tuple[Block, str], ...] = ()
     private: bool = False
     depth: int = 0
+    looked: frozenset[tuple[Path, str]] = frozenset()
     gated: bool = False
     delegate_to: str | None = None
     ignore_errors: Any = None

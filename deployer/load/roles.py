@@ -67,12 +67,12 @@ class RoleReader:
 
         What one host is given does not hang on who was asked before it.
         """
-        kept = self.handlers, self.listeners, self.seen
+        kept = self.handlers, self.listeners, self.seen, self.defaults, self.vars
         self.handlers, self.listeners, self.seen = [], {}, seen
         try:
             return Brought(tuple(make()), tuple(self.handlers), self.listeners)
         finally:
-            self.handlers, self.listeners, self.seen = kept
+            self.handlers, self.listeners, self.seen, self.defaults, self.vars = kept
 
     def imported(self, given: Map, inherited: Inherited, where: Mark) -> list[Task]:
         """Return the tasks of ``import_role: {name: …}``, or of an include's."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import deployer
 from deployer.errors import ConfigError
+from deployer.load import yaml
 from deployer.load.connection import CliConnection
 from deployer.sh import LOGIN_USER
 from tests.unit.project_files import Project
@@ -204,6 +206,37 @@ def test_a_become_around_an_include_is_known_before_it_is_read(project: Project,
     found = project.resolve()
     assert found.become
     assert found.actions[0].user is None
+
+
+def test_a_file_that_a_loop_includes_leaves_nothing_behind_before_it_is_read(project: Project) -> None:
+    project.write("roles/own/defaults/main.yml", "told: by a role that never runs\n")
+    project.write("roles/own/handlers/main.yml", "- {name: restart, listen: changed, command: x}\n")
+    project.write("roles/own/tasks/main.yml", "- {command: x, become: true}\n")
+    project.write("inside.yml", "- {import_role: {name: own}}\n")
+    project.tasks(
+        "- {include_tasks: inside.yml, loop: [1], when: false}\n- {command: 'echo {{ told | default(\"x\") }}'}\n"
+    )
+    found = project.resolve()
+    assert (found.become, found.handlers) == (True, ())
+    assert found.actions[1].module.cmd == "echo x"  # type: ignore[attr-defined]
+
+
+def test_a_file_that_includes_itself_in_loops_is_looked_at_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them would else be read for each of them, sixteen deep."""
+    project.write("self.yml", "- {include_tasks: self.yml, loop: []}\n" * 2 + "- {command: x, become: true}\n")
+    project.tasks("- {include_tasks: self.yml, loop: [1]}\n")
+    reads: list[str] = []
+
+    def read(path: Path) -> object:
+        reads.append(path.name)
+        assert len(reads) < 20
+        return yaml.read(path)
+
+    monkeypatch.setattr("deployer.load.tasks.yaml", SimpleNamespace(read=read))
+    assert project.resolve().become
+    assert reads.count("self.yml") > 1
 
 
 def test_no_command_gathers_facts_as_somebody_else_than_a_deploy_does() -> None:
