@@ -119,11 +119,11 @@ def test_a_checkout_follows_its_branch_as_the_user_it_belongs_to(
     bench.apply("file", path="/srv/keeper", state="directory", owner="nobody")
     made = make("git", args)
     (frame,) = bench.run(made.fix(made.differences(made.parse(bench.ask(made).out))))
-    assert (frame.rc, "say become_user: nobody" in frame.out) == (1, True)
+    assert (frame.rc, "write become_user: nobody" in frame.out) == (1, True)
     bench.run(made.fix(made.differences(Absent())), user="nobody")
     assert witness.file("/srv/keeper/pages/page").user == "nobody"
     frame = bench.ask(made)
-    assert (frame.rc, "say become_user: nobody" in frame.out) == (1, True)
+    assert (frame.rc, "write become_user: nobody" in frame.out) == (1, True)
 
 
 def test_an_archive_is_unpacked_where_others_own_the_directory(
@@ -240,7 +240,7 @@ def test_a_package_of_python_is_installed_into_its_own_environment(bench: Bench,
     args = {"name": ["one==1"], "virtualenv": "/srv/report/venv", "extra_args": "--no-index --find-links /srv"}
     made = make("pip", args)
     (frame,) = bench.run(made.fix(made.differences(Absent())))
-    assert (frame.rc, "say become_user: nobody" in frame.out) == (1, True)
+    assert (frame.rc, "write become_user: nobody" in frame.out) == (1, True)
     bench.apply("pip", **{**args, "virtualenv": "/srv/venv"})
     assert ssh(host, "/srv/venv/bin/python -c 'import one'")[0] == 0
     bench.apply("pip", name=["one"], virtualenv="/srv/venv", state="absent")
