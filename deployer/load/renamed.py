@@ -18,7 +18,7 @@ def called_here(module: str, args: Map) -> tuple[str, Map]:
     the text of ``script`` is a file and its arguments.
 
     Raises:
-        ConfigError: a pause waits for a person.
+        ConfigError: a pause waits for a person, or a script is named twice.
     """
     if module == "raw":
         return "shell", args
@@ -58,6 +58,10 @@ def _named_script(args: Map) -> Map:
     from deployer.load.arguments import first_word
 
     at = args.at("cmd")
+    if doubled := sorted({"src", "arguments"} & set(args)):
+        raise ConfigError(
+            f"cmd goes without {' and '.join(doubled)}", where=at, hint="it names the file and what follows"
+        )
     name, rest = first_word(text.strip())
     given = {word: value for word, value in args.items() if word != "cmd"} | {"src": Text(name, at)}
     more = {"arguments": Text(rest.strip(), at)} if rest.strip() else {}

@@ -15,8 +15,10 @@ from deployer.modules.shared.guarded import Guarded
 
 _RUN = """script=$(mktemp)
 trap 'rm -f -- "$script"' EXIT
-printf %s {0} | base64 -d >"$script"
 chmod 0700 "$script"
+# Where /tmp is mounted noexec, no program runs from there.
+[ -x "$script" ] || {{ other=$(mktemp -p ~) && rm -f -- "$script" && script=$other && chmod 0700 "$script"; }} || :
+printf %s {0} | base64 -d >"$script"
 /bin/sh -c {1} "$script\""""
 
 

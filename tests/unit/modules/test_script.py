@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -65,11 +66,28 @@ def test_it_reads_what_it_is_given(tmp_path: Path) -> None:
     assert (done.stdout, done.returncode, list(tmp_path.iterdir())) == ("given\n", 7, [])
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_it_runs_where_no_program_may_run_from_tmp(tmp_path: Path) -> None:
+    (shut := tmp_path / "shut").mkdir()
+    (home := tmp_path / "home").mkdir()
+    text = fixed(make("script", src=Blob.of("#!/bin/sh\necho ran; exit 7\n"), creates="/x"), "needed=yes")
+    done = subprocess.run(
+        ["unshare", "-m", "/bin/sh", "-eus"],
+        input=f"mount -t tmpfs -o noexec none {shut}\n{text}",
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(shut)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr, done.returncode, list(home.iterdir())) == ("ran\n", "", 7, [])
+
+
 def test_what_a_script_cannot_be(project: Project) -> None:
     with pytest.raises(ConfigError, match="may hold no secret"):
         make("script", src=Blob.of(Secret("x")), creates="/x")
     with pytest.raises(ConfigError, match="arguments"):
         make("script", src=Blob.of("x"), arguments="a\nb")
+    project.tasks("- script: {cmd: a.sh one, arguments: two}\n")
+    with pytest.raises(ConfigError, match="cmd goes without arguments"):
+        project.actions()
     project.tasks("- script: nothing.sh\n")
     with pytest.raises(ConfigError, match=r"nothing\.sh"):
         project.actions()
