@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -34,6 +35,11 @@ class WaitForConnection(OnlyReads):
     def parse(self, out: str) -> Observed:
         """Return that it has answered."""
         return Present(records(out, "answers"))
+
+    def answer(self, observed: Observed) -> Mapping[str, object]:
+        """Return for how many seconds it has waited."""
+        del observed
+        return {"elapsed": 0}
 
 
 MODULE = WaitForConnection

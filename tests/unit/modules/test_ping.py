@@ -12,7 +12,7 @@ from tests.unit.modules.tables import answer, differing, make
 def test_a_host_that_is_asked_has_answered(module: str) -> None:
     made = make(module)
     assert (made.READS, differing(made, answer(answers="yes"))) == (True, {})
-    assert made.answer(made.parse(answer(answers="yes"))) == ({"ping": "pong"} if module == "ping" else {})
+    assert made.answer(made.parse(answer(answers="yes"))) == ({"ping": "pong"} if module == "ping" else {"elapsed": 0})
 
 
 def test_what_comes_back_is_what_was_given() -> None:
