@@ -61,8 +61,8 @@ def unfinished(project: Project) -> Unfinished:
     that had no ending here, but has noted itself that the same run ended well; nor one that a later rollback had.
 
     Raises:
-        ConfigError: this machine remembers no such deploy; or the release failed on the canary, which went ahead of
-            those that are left.
+        ConfigError: this machine remembers no such deploy; or the canary, which goes before those that are left, went
+            back.
     """
     journals = Journals()
     digests = journals.keyed(project.sources)
@@ -73,7 +73,7 @@ def unfinished(project: Project) -> Unfinished:
         raise ConfigError(problem, hint=hint)
     left = frozenset[str]().union(*(rest.left for rest in last))
     if left and (canaries := _canaries(project, frozenset[str]().union(*(rest.reverted for rest in last)))):
-        problem = f"the release failed on the canary, {_names(canaries)}: no other host gets it"
+        problem = f"the canary, {_names(canaries)}, went back: no other host gets the release"
         hint = "fix the cause, then deployer deploy; -e deploy_again=true tries this release there again, first"
         raise ConfigError(problem, hint=hint)
     told = [rest for rest in last if rest.left or rest.reverted or rest.done or rest.mid_rollback] or last[:1]

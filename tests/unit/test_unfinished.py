@@ -162,7 +162,7 @@ def test_a_release_that_failed_on_the_canary_goes_to_no_other_host(options: Opti
     fleet = "cluster: {name: shop, mesh: none}, nodes: [{name: shop, service: shop.service}], rollout: {canary: web2}"
     (tmp_path / "hosts.yml").write_text(f"all: {{hosts: {hosts}, vars: {{{fleet}}}}}\n")
     remembered(options, web1="not reached", web2="reverted", web3="not reached")
-    with pytest.raises(ConfigError, match="the release failed on the canary, web2: no other host gets it") as caught:
+    with pytest.raises(ConfigError, match="the canary, web2, went back: no other host gets the release") as caught:
         unfinished(load(options))
     assert "-e deploy_again=true" in caught.value.hint
     assert left(replace(options, extra_vars=("deploy_again=true",))) == {"web1", "web2", "web3"}
