@@ -1,4 +1,4 @@
-"""The only package that reaches a host."""
+"""The only package that connects to hosts."""
 
 from deployer.transport.base import ForwardingForbidden, Transport
 from deployer.transport.opening import open_transport

@@ -1,8 +1,8 @@
-"""paramiko's transport, where asking comes apart from waiting: for channels, and for the login before them.
+"""paramiko's transport, with requests separated from waiting for their answers, for channels and for the login.
 
-A request that needs nothing from the answer before it goes right behind the request before it, which spares a round
-trip each: the login right behind the question whether one may log in, the first session right behind the login. Both
-are what RFC 4252 and 4254 allow; an sshd that is no OpenSSH is asked in turn, for nobody has tried what it makes of it.
+A request that does not depend on the previous answer is sent at once, which saves a round trip each time: the login
+right after the request for the authentication service, the first session right after the login. RFC 4252 and 4254
+allow both. Servers other than OpenSSH get one request after the other, because this was not tested with them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from paramiko.common import CONNECTION_FAILED_CODE, MSG_CHANNEL_REQUEST, MSG_SER
 from paramiko.ssh_exception import ChannelException, SSHException
 
 _LOOK = 1.0
-"""Seconds after which somebody who waits looks whether the connection is still there; all else wakes him."""
+"""Seconds after which a waiting thread checks whether the connection is still there; an answer wakes it at once."""
 
 
 class AskedChannel(NamedTuple):
-    """A channel that has been asked for."""
+    """A channel that was requested."""
 
     channel: paramiko.Channel
     number: int
@@ -31,7 +31,7 @@ class AskedChannel(NamedTuple):
 
 
 def _requested(channel: Any, message: paramiko.Message) -> None:
-    """Take a request of the peer; an exit-signal (RFC 4254, 6.10), which paramiko ignores, becomes a shell's status."""
+    """Handle a request of the peer; exit-signal (RFC 4254, 6.10), ignored by paramiko, sets the status 128 + N."""
     if message.get_text() == "exit-signal":
         message.get_boolean()
         number: int = getattr(signal, f"SIG{message.get_text()}", 0)
@@ -44,11 +44,11 @@ def _requested(channel: Any, message: paramiko.Message) -> None:
 
 
 class AskingTransport(paramiko.Transport):
-    """A connection whose channels may be asked for side by side: each refusal belongs to its channel.
+    """A connection that can request several channels at the same time: each refusal is kept for its channel.
 
     Attributes:
-        early: the session that was asked for with the login; whoever needs one first takes it.
-        wants_session: whether one is asked for with the login.
+        early: the session that was requested with the login, for the first that needs one.
+        wants_session: whether to request a session with the login.
     """
 
     early: AskedChannel | None = None
@@ -63,10 +63,10 @@ class AskingTransport(paramiko.Transport):
         self._refusals: dict[int, ChannelException] = {}
 
     def ask_channel(self, kind: str, to: tuple[str, int] | None = None) -> AskedChannel:
-        """Ask for a channel without waiting for it; ``to``: where a ``direct-tcpip`` leads.
+        """Request a channel without waiting for it; ``to``: the destination of a ``direct-tcpip`` channel.
 
         Raises:
-            SSHException, EOFError, OSError: the connection is gone.
+            SSHException, EOFError, OSError: the connection is lost.
         """
         if not self.is_active():
             raise SSHException("the connection is gone")
@@ -91,11 +91,11 @@ class AskingTransport(paramiko.Transport):
         return made
 
     def given(self, asked: AskedChannel, timeout: float) -> paramiko.Channel:
-        """Wait for a channel that was asked for, and return it.
+        """Wait for a channel that was requested, and return it.
 
         Raises:
             ChannelException: the peer refused it.
-            SSHException: no answer in ``timeout`` seconds, or the connection is gone.
+            SSHException: no answer in ``timeout`` seconds, or the connection is lost.
         """
         until = time.monotonic() + timeout
         while not asked.answered.wait(max(0.0, min(_LOOK, until - time.monotonic()))):
@@ -109,9 +109,9 @@ class AskingTransport(paramiko.Transport):
         return asked.channel
 
     def auth_publickey(self, username: str, key: paramiko.PKey, event: threading.Event | None = None) -> list[str]:
-        """Log in by a key, and where the peer is known to take it, without a pause; see paramiko.
+        """Log in by a key, without waiting for the authentication service if the peer is OpenSSH; see paramiko.
 
-        An RSA key may have to wait for what the peer says of the algorithms it takes.
+        An RSA key waits, because its algorithm depends on what the peer reports to accept.
         """
         if event or "OpenSSH_" not in self.remote_version or "rsa" in key.get_name():
             return super().auth_publickey(username, key, event)
@@ -138,7 +138,7 @@ class AskingTransport(paramiko.Transport):
 
 
 class _EagerLogin(AuthHandler):
-    """Does not wait to hear that one may log in; where one may not, the answer to the login says so."""
+    """Does not wait for the answer to the service request; if that is refused, the login fails, too."""
 
     def _request_auth(self) -> None:
         super()._request_auth()  # type: ignore[misc]

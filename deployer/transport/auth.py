@@ -1,6 +1,7 @@
-"""Logging in: one key when one is named, else at most three; never a forwarded agent, never a guess.
+"""Logging in: with one key if one is named, else with at most three; never with a forwarded agent or a password.
 
-Servers count every offer (MaxAuthTries 2 to 6) and ban those who try on, so offers are few and each is reported.
+Servers count every key that is offered (MaxAuthTries 2 to 6) and ban clients that go on, so offers are few and
+reported.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _MORE = "after the key it also wants"
 
 
 def read_named_key(target: SshTarget, options: SshOptions) -> None:
-    """Read the private key that was named before the host is asked for anything: it may need a passphrase.
+    """Read the named private key before the connection is opened, because it may need a passphrase.
 
     Raises:
         ConfigError: it cannot be read.
@@ -42,9 +43,9 @@ def log_in(client: Client, target: SshTarget, options: SshOptions) -> None:
     """Authenticate by public key.
 
     Raises:
-        AuthError: no key was accepted; it says which were offered.
+        AuthError: no key was accepted; the message says which were offered.
         Unreachable: the server did not answer an offer in time.
-        ConfigError: a key file that was named cannot be read.
+        ConfigError: a named key file cannot be read.
     """
     offered: list[str] = []
     agent = _agent(target.agent_socket)
@@ -58,13 +59,13 @@ def log_in(client: Client, target: SshTarget, options: SshOptions) -> None:
 
 
 def _offer(client: Client, target: SshTarget, keys: Iterable[tuple[str, PKey]], offered: list[str]) -> str | None:
-    """Offer keys until one is taken, and return None then; else what the server wants instead, as far as it says.
+    """Offer keys until one is accepted, and return None; else return what the server wants instead, if it says so.
 
     Args:
         client: connected, not logged in.
-        target: whom to log in as.
-        keys: with their labels.
-        offered: is given the labels of those that were offered.
+        target: the server and the user.
+        keys: keys with their labels.
+        offered: gets the labels of the keys that were offered.
     """
     for label, key in keys:
         offered.append(label)
@@ -84,7 +85,7 @@ def _offer(client: Client, target: SshTarget, keys: Iterable[tuple[str, PKey]], 
 
 
 def _refusal(client: Client, target: SshTarget, wants: str, offered: Sequence[str]) -> AuthError:
-    """Return the error that says who was not let in, and why as far as that is known."""
+    """Return the error that says which user was refused, and why if that is known."""
     whom = f"{target.user} may not log in to {target.place}"
     banner = getattr(client.auth_handler, "banner", None) or b""
     if b"account has expired" in banner:  # auth-pam.c, session.c of OpenSSH
@@ -111,7 +112,7 @@ def _no_answer(client: Client, target: SshTarget) -> Unreachable:
 
 
 def _keys(target: SshTarget, options: SshOptions, agent: _Agent | None) -> Iterator[tuple[str, PKey]]:
-    """Yield keys in the order of offering, with the name a person knows them by."""
+    """Yield keys in the order in which to offer them, each with a label for messages."""
     held = {key.asbytes(): key for key in agent.get_keys()} if agent else {}
     files = target.keys or tuple(options.home / ".ssh" / name for name in _DEFAULT_KEYS)
     done: set[bytes] = set()
@@ -134,7 +135,7 @@ def _key(file: Path, options: SshOptions) -> PKey:
 
 
 def _public(file: Path) -> bytes | None:
-    """Return the public half from the file beside a private key, which lets an agent stand in for a passphrase."""
+    """Return the public key from the file beside a private key: if an agent holds it, no passphrase is needed."""
     try:
         words = read_regular(file.with_name(file.name.removesuffix(".pub") + ".pub")).split()
         return base64.b64decode(words[1], validate=True)
@@ -162,7 +163,7 @@ def _passphrases(file: Path, options: SshOptions) -> Iterator[bytes | None]:
 
 
 def _read(file: Path, passphrase: bytes | None) -> PKey | None:
-    """Return the key; None when it needs another passphrase than this."""
+    """Return the key; None when it needs a different passphrase."""
     with At(file):
         try:
             open_regular(file).close()
@@ -170,7 +171,7 @@ def _read(file: Path, passphrase: bytes | None) -> PKey | None:
         except OSError as error:
             raise ConfigError(f"the private key cannot be read: {error.strerror}") from None
         except TypeError:
-            return None  # cryptography's way to say that it is encrypted
+            return None  # this is how cryptography reports an encrypted key
         except (ValueError, SSHException):
             if passphrase is not None:
                 return None
@@ -181,7 +182,7 @@ def _read(file: Path, passphrase: bytes | None) -> PKey | None:
 
 
 class _Agent(AgentSSH):
-    """The person's ssh-agent, asked to sign and never forwarded; each of its answers has a deadline."""
+    """The user's ssh-agent: it signs, is never forwarded, and has a deadline for each answer."""
 
     def __init__(self, path: str) -> None:
         super().__init__()

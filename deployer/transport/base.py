@@ -1,4 +1,4 @@
-"""The seam to a host: run a program, open a stream, close. Wrappers have the same type, so they compose."""
+"""The interface to a host: run a program, open a stream, close. Wrappers have the same type, so they compose."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deployer.sh import Frame, Program
 
 
 class ForwardingForbidden(HostError):
-    """The host's sshd does not open TCP streams for us (AllowTcpForwarding, PermitOpen, DisableForwarding)."""
+    """The host's sshd forbids TCP forwarding for us (AllowTcpForwarding, PermitOpen, DisableForwarding)."""
 
 
 class Transport(Protocol):
@@ -21,16 +21,15 @@ class Transport(Protocol):
     """The host's inventory name, for messages."""
 
     host_key: str
-    """``SHA256:…`` of the host's key: equal for two inventory names of one host. ``local`` for this machine."""
+    """``SHA256:…`` of the host's key, equal for two inventory names of one host; ``local`` for this machine."""
 
     def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
         """Run a program and yield each answer as soon as it is complete.
 
         Args:
             program: fragments and blobs.
-            timeout: seconds for each answer, counted from the one before it or from the last byte of an upload; a
-                program that only reads has twice that for all of them. Whatever a host prints buys it no time but
-                whole answers.
+            timeout: seconds for each answer, counted from the previous answer or from the last byte of an upload; a
+                program that only reads has twice that for all answers. Only complete answers count, not other output.
 
         Raises:
             ConnectionLost: the connection broke, or the host gave no whole answer in time.
@@ -44,7 +43,7 @@ class Transport(Protocol):
         """Open a TCP stream from the host to ``address:port`` through the connection that is already open.
 
         Raises:
-            ConnectionRefusedError: nobody listens there (or the far side rejects).
+            ConnectionRefusedError: nothing listens there, or the other side rejects the connection.
             TimeoutError: no answer in ``timeout`` seconds.
             ForwardingForbidden: the host's sshd forbids it (AllowTcpForwarding, PermitOpen).
             ConnectionLost: the connection itself broke.
@@ -52,34 +51,34 @@ class Transport(Protocol):
         ...
 
     def knock(self, port: int, *, timeout: float) -> str | None:
-        """Return "" when a port of the host takes a plain TCP connection from this machine, else why not.
+        """Return "" when a port of the host accepts a direct TCP connection from this machine, else why not.
 
-        None: this machine does not reach the host plainly (a jump host, a proxy, or it is this machine).
+        None: this machine has no direct way to the host (a jump host, a proxy, or the host is this machine).
         """
         ...
 
     def another(self) -> Transport:
-        """Return a second connection to the same host: a new road, a new handshake, a new login, as the first was made.
+        """Return a second connection to the same host, with a TCP connection, handshake and login of its own.
 
         Raises:
-            Unreachable, HostKeyError, AuthError: as when the first one was made.
+            Unreachable, HostKeyError, AuthError: as for the first connection.
         """
         ...
 
     def prove_ways(self) -> None:
-        """Log in by every further way to the host that is declared (`Connection.ways`), and leave again.
+        """Log in by every further way to the host that is declared (`Connection.ways`), and log out again.
 
         Raises:
-            Unreachable, HostKeyError, AuthError: one does not let in; the message begins with it.
+            Unreachable, HostKeyError, AuthError: the login by one way failed; the message begins with that way.
         """
         ...
 
     def reopen(self) -> None:
-        """Make the connection anew after `ConnectionLost`, to the same host.
+        """Open the connection again after `ConnectionLost`, to the same host.
 
         Raises:
-            Unreachable, HostKeyError, AuthError: as when it was made first; ``run`` may still be called after that, and
-                says again that the connection is gone.
+            Unreachable, HostKeyError, AuthError: as for the first connection; ``run`` may still be called after that,
+                and raises ConnectionLost again.
         """
         ...
 

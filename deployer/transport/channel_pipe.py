@@ -1,4 +1,4 @@
-"""A session channel as a `Pipe`: both streams always drained, input sent beside when it may not fit at once."""
+"""A session channel as a `Pipe`."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _GULP = 4 * 1024 * 1024
 
 
 def gone(client: Client, otherwise: str) -> str:
-    """Say how a connection ended."""
+    """Return how a connection ended, in words."""
     silence = client.silence
     return f"the host answered nothing for {silence:.0f} s: it is frozen, or cut off" if silence else otherwise
 
 
 class _Wake(threading.Event):
-    """Set by either buffer of a channel; only the reader clears it, so that one buffer cannot hide the other."""
+    """An event set by both buffers of a channel; only the reader clears it, so that no buffer hides the other one."""
 
     def clear(self) -> None:
-        """Called by a buffer that has been emptied, which says nothing of the other."""
+        """Do nothing: an empty buffer calls this, but the other one may have data."""
 
     def rearm(self) -> None:
-        """Clear for real, before looking at the buffers."""
+        """Clear the event, before looking at the buffers."""
         super().clear()
 
 
 class ChannelPipe:
-    """A session channel as a `Pipe`: both streams always drained, input sent beside when it may not fit at once."""
+    """A session channel as a `Pipe`: reads both streams, and sends input in a thread if it may not fit at once."""
 
     def __init__(self, channel: Channel, timeout: float, client: Client) -> None:
         channel.settimeout(timeout)
@@ -93,13 +93,13 @@ class ChannelPipe:
         return channel.exit_status
 
     def close(self) -> None:
-        """Let go of the channel; one that is not ``finished`` is closed."""
+        """End the heartbeat; close the channel if it is not ``finished``."""
         self._over.set()
         if not self.finished:
             self._channel.close()
 
     def _pour(self, first: bytes, rest: Iterator[bytes]) -> bool:
-        """Send it all; where that fails the input ends, which the program sees."""
+        """Send everything; if that fails, end the input, so that the program notices."""
         try:
             self._push(first)
             for chunk in rest:
@@ -130,7 +130,7 @@ class ChannelPipe:
             view = view[sent:]
 
     def _stopped(self, error: Exception) -> None:
-        """The reader says why a channel closed; what it cannot see is a file of ours that could not be read."""
+        """Pass on the error of a local file that could not be read; other errors are reported by the reader."""
         if isinstance(error, OSError) and error.filename:
             self._failure = error
             self._wake.set()

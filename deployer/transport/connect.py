@@ -1,6 +1,6 @@
-"""From a `Target` to an authenticated connection: road, handshake, host key, login, in this order and each in time.
+"""From an `SshTarget` to an authenticated connection: socket, handshake, host key, login, each with a timeout.
 
-This is the one place where the exceptions of sockets and paramiko become errors for a person.
+Only this module turns the exceptions of sockets and paramiko into errors for the user.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
 _HANDSHAKE = 30.0
 """Seconds for banner and key exchange together."""
 _PENALTY = 20.0
-"""Seconds for which sshd's penalty for failed logins is waited out; three of them cost 15 (PerSourcePenalties)."""
+"""Seconds to wait for the end of sshd's penalty for failed logins (PerSourcePenalties); three failures cost 15."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An authenticated connection; ``close`` also takes down what it runs over."""
+    """An authenticated connection; ``close`` also closes the jump hosts or the proxy that it uses."""
 
     client: Client
     host_key: str
@@ -44,15 +44,15 @@ class Link:
 
 
 def open_link(target: SshTarget, options: SshOptions, seen: tuple[str, ...] = ()) -> Link:
-    """Connect, prove the host, log in.
+    """Connect, verify the host's key, log in.
 
-    A drop before the server's first line is what sshd does when too many knock at once (MaxStartups): it is tried
-    again, at most three times in all. A penalty that sshd names is waited out, for up to 20 seconds; knocking meanwhile
-    makes it no longer. Nothing else is tried again.
+    If the server disconnects before its first line, as sshd does with too many connections at once (MaxStartups), it is
+    tried again, at most three times in all. If sshd names a penalty, it is tried again for up to 20 seconds; such tries
+    do not make the penalty longer. Nothing else is tried again.
 
     Raises:
-        Unreachable: no road, no SSH server there, or no algorithm in common.
-        HostKeyError: the host is not proven; no credential was offered.
+        Unreachable: no connection, no SSH server there, or no algorithm in common.
+        HostKeyError: the host's key is unknown or wrong; no credential was offered.
         AuthError: the login is refused.
         ConfigError: known_hosts, a key file or a jump is wrong.
     """
@@ -71,7 +71,7 @@ def open_link(target: SshTarget, options: SshOptions, seen: tuple[str, ...] = ()
 
 
 class _Dropped(Unreachable):
-    """The server hung up before its first line; ``penalty``: for logins that failed."""
+    """The server disconnected before its first line; ``penalty``: because logins have failed before."""
 
     penalty = False
 
@@ -102,7 +102,7 @@ def _attempt(target: SshTarget, options: SshOptions, seen: tuple[str, ...]) -> L
 
 
 def _jump(target: SshTarget, options: SshOptions, seen: tuple[str, ...], stack: ExitStack) -> Client | None:
-    """Connect to the last jump host, through those before it; each is proven by its own key and its own look-up."""
+    """Connect to the last jump host, through those before it; each is resolved and its key verified by itself."""
     if not target.jumps:
         return None
     *before, last = target.jumps
@@ -115,7 +115,7 @@ def _jump(target: SshTarget, options: SshOptions, seen: tuple[str, ...], stack: 
 
 
 def _open_socket(target: SshTarget, over: Client | None, proxy: ProxyCommand | None, stack: ExitStack) -> Any:
-    """Return the socket, or what looks like one, that leads to the server."""
+    """Return the socket to the server, or an object that acts like one."""
     if over:
         return _through(target, over)
     if proxy:
@@ -203,7 +203,7 @@ def _no_banner(greeting: str, where: str) -> Unreachable:
 
 
 def _prove(client: Client, target: SshTarget, known: KnownKeys) -> tuple[str, bytes]:
-    """Return type and bytes of the host's key when it is the known one, or a new one that may be accepted."""
+    """Return type and bytes of the host's key if it is known, or new and may be accepted."""
     shown = client.get_remote_server_key()
     kind, key = shown.get_name(), shown.asbytes()
     if known.check(kind, key) or target.accept_new:

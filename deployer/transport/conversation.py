@@ -1,6 +1,6 @@
-"""What is said around one program: sudo's prompt, the password, readiness, the payload, and silence as an end.
+"""The protocol around one program: sudo's prompt, the password, the ready line, the payload, and all timeouts.
 
-The same words go over an SSH channel and over the pipes of a local process; both are a `Pipe`.
+It is the same over an SSH channel and over the pipes of a local process; both are a `Pipe`.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from deployer.sh.frame import READY
 from deployer.transport.sudo import Sudo, refusal
 
 COMPLAINTS_KEPT = 16 * 1024
-"""Bytes of complaint kept from each stream for the message of a program that never started."""
+"""Bytes of each stream that are kept, for the error message of a program that never started."""
 SUDO_PATIENCE = 45.0
-"""Seconds sudo may take to ask or to start: PAM stacks that wait 25 s for a directory server are common."""
+"""Seconds that sudo may take to ask or to start: PAM stacks that wait 25 s for a directory server are common."""
 HOST_PATIENCE = 40.0
-"""Seconds a login shell has to come to our program, and a host to take the program in or to end an answer it began."""
+"""Seconds for a login shell to start our program, for a host to receive it, and to complete an answer it has begun."""
 SLOWEST = 1000
-"""Bytes a second that a line has to carry (9600 baud do): whoever drips is given up."""
+"""Bytes per second that a connection needs (9600 baud is enough); a slower one is given up."""
 
 
 class Pipe(Protocol):
-    """A started command: its three streams and its end."""
+    """A started command: its three streams and its exit status."""
 
     progress: float
-    """`time.monotonic` of the last byte that went out."""
+    """`time.monotonic` of the last byte that was sent."""
 
     def read(self, wait: float) -> tuple[bytes, bytes] | None:
-        """Return what came on both streams, waiting up to ``wait`` seconds for a first byte; None at their end."""
+        """Return new data of both streams, waiting up to ``wait`` seconds for a first byte; None at their end."""
 
     def send(self, chunks: Iterator[bytes], size: int) -> None:
         """Send ``chunks`` (about ``size`` bytes in all) without waiting for the reader, then a line every `BEAT` s."""
@@ -41,19 +41,19 @@ class Pipe(Protocol):
         """Send a few bytes and leave the input open."""
 
     def broke(self) -> str:
-        """Say how the connection ended when there is no status."""
+        """Return how the connection ended if there is no status, in words."""
 
     def status(self) -> int | None:
         """Return the exit status after the end; None when the connection broke before one came."""
 
 
 class Conversation:
-    """One program's way through a `Pipe`.
+    """Runs one program over a `Pipe`.
 
     Args:
         name: the host, for messages.
-        timeout: seconds for each answer, counted from the one before it or from the last byte of an upload. A program
-            that only reads has twice that for all of them.
+        timeout: seconds for each answer, counted from the previous answer or from the last byte of an upload. A program
+            that only reads has twice that for all answers.
     """
 
     def __init__(self, name: str, pipe: Pipe, program: Program, sudo: Sudo | None, timeout: float) -> None:
@@ -65,16 +65,16 @@ class Conversation:
         self._part_at, self._part = 0.0, 0
 
     def frames(self) -> Iterator[Frame]:
-        """Yield each answer as soon as it is whole; raises as `deployer.transport.base.Transport.run` says."""
+        """Yield each answer as soon as it is complete; raises as `deployer.transport.base.Transport.run`."""
         return decode(self._program, self.chunks(), self._whole)
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield what the program prints; ends only by an error, since the reader stops at the closing frame.
+        """Yield the program's output. It ends only by an error, because the reader stops at the closing frame.
 
         Raises:
-            ConnectionLost: silence, a drip, or the connection broke.
+            ConnectionLost: nothing came in time, or too slowly, or the connection broke.
             AuthError: sudo or the login shell refused.
-            ProbeError: the program ended before its last answer, or complains without end.
+            ProbeError: the program ended before its last answer, or prints too much on standard error.
         """
         with At(self._name):
             if not self._asks:
@@ -90,17 +90,17 @@ class Conversation:
                     raise self._overdue()
 
     def _whole(self) -> None:
-        """The program has started, or an answer is whole: the next one's time begins."""
+        """Start the time for the next answer: the program has started, or an answer is complete."""
         self._started = True
         self._whole_at, self._part_at, self._part = time.monotonic(), 0.0, 0
 
     def _until(self) -> float:
-        """Return when patience with what is awaited now ends."""
+        """Return the deadline for what is awaited now, by `time.monotonic`."""
         if not self._ready:
             return self._begun + (SUDO_PATIENCE if self._sudo else min(self._timeout, HOST_PATIENCE))
         if not self._started:
             text = sum(len(fragment.text) for fragment in self._program.fragments)
-            text += sum(blob.size for blob in self._program.blobs if isinstance(blob.text, bytes))  # they may lie in it
+            text += sum(blob.size for blob in self._program.blobs if isinstance(blob.text, bytes))  # may be in the text
             return self._whole_at + HOST_PATIENCE + text / SLOWEST
         if self._part_at:
             return self._part_at + HOST_PATIENCE + self._part / SLOWEST

@@ -1,7 +1,7 @@
-"""One line of known_hosts, understood or refused.
+"""Parses lines of known_hosts strictly.
 
-Source: sshd(8), section "SSH_KNOWN_HOSTS FILE FORMAT". A reader that skips what it cannot read would take a host it
-knows for a new one, so nothing is skipped.
+Source: sshd(8), section "SSH_KNOWN_HOSTS FILE FORMAT". A reader that skips damaged lines could take a known host for a
+new one, so a damaged line is an error.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class HostKeyEntry:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that this line speaks of, and no others; empty where that takes more than to compare them."""
+        """The names of this line if it names hosts without patterns or hashes; else empty, and `matches` decides."""
         return () if any(sign in self.hosts for sign in "|*?!") else tuple(self.hosts.lower().split(","))
 
     def matches(self, name: str) -> bool:
-        """Tell whether this line speaks of ``name`` (``host``, or ``[host]:port`` for a port other than 22)."""
+        """Return whether this line is about ``name`` (``host``, or ``[host]:port`` for a port other than 22)."""
         if self.hosts.startswith("|1|"):
             salt, digest = (base64.b64decode(part) for part in self.hosts[3:].split("|"))
             return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), digest)
@@ -54,7 +54,7 @@ class HostKeyEntry:
 
 
 def parse_host_line(text: bytes, file: str) -> tuple[HostKeyEntry, ...]:
-    """Read one file's content.
+    """Parse one file's content.
 
     Raises:
         ConfigError: a line is damaged, with ``file:line``.
@@ -64,7 +64,7 @@ def parse_host_line(text: bytes, file: str) -> tuple[HostKeyEntry, ...]:
 
 
 def _like(name: str, pattern: str) -> bool:
-    """Match ``*`` and ``?`` alone: brackets belong to ``[host]:port``."""
+    """Match only ``*`` and ``?``: brackets belong to ``[host]:port``."""
     return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 

@@ -1,4 +1,4 @@
-"""OpenSSH's known_hosts, read strictly: who a host must be, and where a first contact is written down."""
+"""OpenSSH's known_hosts: read strictly, to verify host keys, and extended by keys of new hosts."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def key_fingerprint(key: bytes) -> str:
 
 
 class KnownHosts:
-    """Several files read as one; first contact is written to the first of them.
+    """Several files read as one; keys of new hosts are written to the first file.
 
     Args:
-        files: in the order of precedence; a missing file is an empty one.
+        files: in the order of precedence; a missing file counts as empty.
 
     Raises:
         ConfigError: a file is damaged, unreadable, or writable for everybody.
@@ -45,7 +45,7 @@ class KnownHosts:
                 self._keep(entry)
 
     def _keep(self, entry: HostKeyEntry) -> None:
-        """Keep a line under the names that stand in it, so that not every host asks every line of a large file."""
+        """Index a line by its names, so that a host need not be compared with every line of a large file."""
         place, names = len(self._entries), entry.names
         self._entries.append(entry)
         for name in dict.fromkeys(names):
@@ -54,18 +54,18 @@ class KnownHosts:
             self._others.append(place)
 
     def about(self, name: str, port: int) -> KnownKeys:
-        """Return what the files say of one host."""
+        """Return the lines about one host."""
         who = _name(name, port)
         with self._lock:
             return KnownKeys(who, self._of(who), self._of(name.lower()) if port != 22 else ())
 
     def _of(self, name: str) -> tuple[HostKeyEntry, ...]:
-        """Return the lines that speak of a name, in their order."""
+        """Return the lines about a name, in their order."""
         matching = (place for place in self._others if self._entries[place].matches(name))
         return tuple(self._entries[place] for place in sorted((*self._named.get(name, ()), *matching)))
 
     def accept(self, who: str, kind: str, key: bytes) -> None:
-        """Write down the key of a host met for the first time; raises ConfigError when the file cannot be written."""
+        """Store the key of a new host; raises ConfigError when the file cannot be written."""
         file = self._files[0]
         entry = HostKeyEntry(Mark(str(file)), "", who, kind, key)
         with self._lock:
@@ -80,12 +80,13 @@ class KnownHosts:
 
 @dataclass(frozen=True, slots=True)
 class KnownKeys:
-    """What known_hosts says of one host.
+    """The lines of known_hosts about one host.
 
     Attributes:
         who: ``host``, or ``[host]:port``.
-        exact: lines that name it so.
-        loose: for a port other than 22, lines that name the host alone; like OpenSSH, a key there is trusted, too.
+        exact: lines about exactly this name.
+        loose: for a port other than 22, lines about the host without a port; as in OpenSSH, their keys are trusted,
+            too.
     """
 
     who: str
@@ -94,7 +95,7 @@ class KnownKeys:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Key types that are known."""
+        """The types of the known keys."""
         return tuple(entry.kind for entry in self._plain)
 
     @property
@@ -102,11 +103,11 @@ class KnownKeys:
         return _marked("", self.exact) or _marked("", self.loose)
 
     def check(self, kind: str, key: bytes) -> bool:
-        """Judge the key a host shows; True: it is the known one, False: nothing is known of this host.
+        """Check the key that a host shows; True: it is known, False: nothing is known about this host.
 
         Raises:
-            HostKeyChanged: the key is revoked or not the known one.
-            HostKeyError: only an authority is known.
+            HostKeyChanged: the key is revoked, or another one is known.
+            HostKeyError: only a certificate authority is known.
         """
         both = self.exact + self.loose
         for entry in _marked("@revoked", both):
@@ -150,7 +151,7 @@ def _read(file: Path) -> bytes:
     with At(file):
         try:
             if file.samefile(os.devnull):
-                return b""  # the usual way to say that nothing is known
+                return b""  # the usual way to configure an empty file
             with open_regular(file) as stream:
                 mode = os.fstat(stream.fileno()).st_mode
                 if mode & stat.S_IWOTH:

@@ -1,4 +1,4 @@
-"""This machine as a host (``ansible_connection: local``): the same program, over pipes instead of a channel."""
+"""This machine as a host (``ansible_connection: local``): the same programs, over pipes instead of an SSH channel."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from deployer.transport.sudo import Sudo, check_password, command
 
 _GULP = 256 * 1024
 NO_HOST_KEY = "local"
-"""What this machine has in place of a host key."""
+"""Stands for the host key of this machine."""
 
 
 class LocalTransport:
-    """The machine this runs on.
+    """The machine on which deployer runs.
 
     Args:
         name: the inventory name.
-        become_password: what sudo may be told; None: sudo must not ask.
+        become_password: the password for sudo; None: sudo must not ask for one.
     """
 
     def __init__(self, name: str, become_password: Secret | None = None) -> None:
@@ -60,28 +60,28 @@ class LocalTransport:
         return SocketStream(peer, timeout)
 
     def knock(self, port: int, *, timeout: float) -> str | None:  # noqa: ARG002
-        """Nothing comes to this machine from outside of it."""
+        """Return None: a connection from this machine to itself does not come from outside."""
         return None
 
     def another(self) -> LocalTransport:
-        """There is no way to this machine that could be cut off."""
+        """Return a second one; there is no connection to this machine that could be cut off."""
         return LocalTransport(self.name, self._password)
 
     def prove_ways(self) -> None:
-        """There is none but this."""
+        """Do nothing: there are no other ways."""
 
     def reopen(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: there is no connection."""
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: there is no connection."""
 
     def _refuse(self) -> None:
         self._refused = True
 
 
 class _ProcessPipe:
-    """A child's three streams as a `Pipe`. It has its own session, so that Ctrl-C does not reach a step."""
+    """The three streams of a child process as a `Pipe`. It has its own session, so Ctrl-C does not reach a step."""
 
     def __init__(self, line: str) -> None:
         self._child = subprocess.Popen(
@@ -129,7 +129,7 @@ class _ProcessPipe:
         os.write(self._in, data)
 
     def _pour(self) -> None:
-        """Write what the pipe takes now, and at the end begin to beat."""
+        """Write as much as the pipe accepts now; after the last byte, start the heartbeat."""
         whole = False
         try:
             if not self._pending and self._chunks is not None:
@@ -165,10 +165,9 @@ class _ProcessPipe:
             return -1
 
     def close(self) -> None:
-        """Let go of the streams; a step that still runs goes on, and its output goes nowhere.
+        """Close the streams; a step that still runs goes on, and its output is lost.
 
-        Where an error has kept the conversation until the interpreter ends, threads start no more: who waits for one
-        waits for ever.
+        While the interpreter shuts down, no thread can be started or waited for.
         """
         self._over.set()
         self._selector.close()

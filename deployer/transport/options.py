@@ -1,4 +1,4 @@
-"""What one run knows about reaching hosts: its options, and what its connections share."""
+"""The connection options of one run, and the state that its connections share."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from deployer.errors import DeployerError
 
 Made = TypeVar("Made")
 OPENINGS = 20
-"""Connections being opened at once by this process; more gain nothing, since the handshakes share one interpreter."""
+"""Connections that this process opens at the same time; more would not help, as handshakes share one interpreter."""
 KNOCKS = 8
-"""Connections being opened at once to one address: sshd drops from its tenth on (MaxStartups 10:30:100), and learns of
-a finished login a little late."""
+"""Connections that are opened at the same time to one address: sshd drops some from the tenth on (MaxStartups
+10:30:100), and counts a connection until a little after its login."""
 
 
 class Shared:
-    """What the connections of one run share: gates for handshakes, keys already read, refusals already heard."""
+    """The state shared by the connections of one run: limits for handshakes, files read, passwords refused."""
 
     def __init__(self) -> None:
         self._openings = threading.BoundedSemaphore(OPENINGS)
         self.lock = threading.RLock()
         self.cache: dict[Any, Any] = {}
-        """Files of the controller read once per run: known_hosts, ssh configuration, private keys."""
+        """Files of the controller that are read once in a run: known_hosts, ssh configuration, private keys."""
         self.refused: set[tuple[str, int, str, str]] = set()
-        """Sudo passwords that a host did not take: (address, port, user, fingerprint). None is tried twice."""
+        """Sudo passwords that a host refused: (address, port, user, fingerprint). None is tried twice."""
 
     @contextmanager
     def opening(self, address: str, port: int) -> Iterator[None]:
-        """Wait for a turn to open a connection, and hold it until the login is through."""
+        """Wait for a turn to open a connection, and hold it until the login has ended."""
         knocks = self.once(("gate", address, port), lambda: threading.BoundedSemaphore(KNOCKS))
         with knocks, self._openings:
             yield
 
     def once(self, key: Any, make: Callable[[], Made]) -> Made:
-        """Return what ``make`` gave, or raise what it raised, the first time; other hosts wait meanwhile."""
+        """Call ``make`` once for each key and return its result, or raise its error, each time; others wait for it."""
         with self.lock:
             if key not in self.cache:
                 try:
@@ -56,12 +56,12 @@ class SshOptions:
     """How this run reaches hosts; one object for all hosts.
 
     Attributes:
-        accept_new: write down the key of a host met for the first time (``--accept-new-host-keys``).
-        connect_timeout: seconds for the TCP connection, when neither inventory nor ssh configuration says.
-        ask: asks the person for a passphrase; None when nobody is there to answer.
-        ssh_config: the person's ssh configuration; None reads none. A missing file is an empty one.
-        keepalive: seconds; a peer that leaves three requests unanswered for three times as long is lost.
-        home: where ``.ssh`` is.
+        accept_new: accept and store the key of a new host (``--accept-new-host-keys``).
+        connect_timeout: seconds for the TCP connection, if neither inventory nor ssh configuration sets it.
+        ask: asks the user for a passphrase; None without a terminal.
+        ssh_config: the user's ssh configuration; None: read none. A missing file counts as empty.
+        keepalive: seconds; a peer that leaves three requests unanswered for about three times as long is lost.
+        home: the directory with ``.ssh``.
     """
 
     accept_new: bool = False

@@ -1,4 +1,4 @@
-"""Hosts over SSH: one connection each, one channel at a time for programs, streams beside it."""
+"""Hosts over SSH: one connection for each host, one channel at a time for programs, further channels for streams."""
 
 from __future__ import annotations
 
@@ -30,21 +30,19 @@ if TYPE_CHECKING:
 
 _SESSION_OPENING = 40.0
 _SESSION_PATIENCE = 5.0
-"""Seconds for sshd to free the session of the program before, which counts where MaxSessions is 1."""
+"""Seconds for sshd to free the session of the previous program, which still counts if MaxSessions is 1."""
 _RELAYS_PATIENCE = 20.0
-"""Seconds where relays hold what sshd allows, each of which ends by its own deadline."""
+"""Seconds if relays use all sessions that sshd allows; each relay ends by its own deadline."""
 _PROGRAMS_PATIENCE = 120.0
-"""Seconds where programs do: fifty places that nobody answers at take one four seconds."""
+"""Seconds if programs use them: a program that tries fifty places without an answer takes four seconds."""
 
 
 class SshTransport:
-    """A host over SSH.
-
-    Making one connects, proves the host by its key and logs in.
+    """A host over SSH. The constructor connects, verifies the host's key and logs in.
 
     Args:
-        target: where to, completely resolved.
-        become_password: what sudo may be told; None: sudo must not ask.
+        target: the server, completely resolved.
+        become_password: the password for sudo; None: sudo must not ask for one.
         ways: further ways to the same host.
 
     Raises:
@@ -72,7 +70,7 @@ class SshTransport:
     def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
         """Run a program over one session channel; see `deployer.transport.base.Transport.run`."""
         sudo = self._sudo() if program.become and self._target.user != "root" else None
-        # What follows a change need not wait for its session: it is asked for with the one before, if sshd gives two.
+        # After a change, the next program need not wait for its session: it is requested now, if sshd allows two.
         self._spares |= program.writes and not self._refused
         channel = self._session(timeout)
         with self._running(), closing(ChannelPipe(channel, timeout, self._link.client)) as pipe:
@@ -83,7 +81,7 @@ class SshTransport:
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        """Count a program that holds a session."""
+        """Count a program that uses a session."""
         with self._books:
             self._programs += 1
         try:
@@ -93,7 +91,7 @@ class SshTransport:
                 self._programs -= 1
 
     def connect(self, address: str, port: int, *, timeout: float) -> Stream:
-        """Open a direct-tcpip channel, or a relay where sshd forbids those; see `base.Transport.connect`."""
+        """Open a direct-tcpip channel, or a relay if sshd forbids those; see `base.Transport.connect`."""
         if not self._forbidden:
             try:
                 channel = open_stream(self._link.client, address, port, timeout, self.name)
@@ -104,7 +102,7 @@ class SshTransport:
 
     @property
     def relays(self) -> bool:
-        """Whether sshd has been found to forbid forwarding, so that each stream takes one of its few sessions."""
+        """Whether sshd is known to forbid forwarding, so that each stream uses one of its few sessions."""
         return self._forbidden is not None
 
     def _relay(self, address: str, port: int, timeout: float, forbidden: ForwardingForbidden) -> Stream:
@@ -125,16 +123,16 @@ class SshTransport:
         )  # fmt: skip
 
     def session(self, *, become: bool) -> Session:
-        """Return what a command with open streams runs in, as root where that is asked for; the caller opens it.
+        """Return a session for a command with open streams, as root with ``become``; the caller opens it.
 
         Raises:
-            HostError: sshd opens no session, or the connection is gone.
+            HostError: sshd opens no session, or the connection is lost.
         """
         sudo = self._sudo() if become and self._target.user != "root" else None
         return Session(self.name, self._session(_SESSION_OPENING), self._link.client, sudo)
 
     def knock(self, port: int, *, timeout: float) -> str | None:
-        """Try a port of the host plainly; see `base.Transport.knock`."""
+        """Try a port of the host directly; see `base.Transport.knock`."""
         return None if self._target.jumps or self._target.proxy else plainly(self._target.address, port, timeout)
 
     def another(self) -> SshTransport:
@@ -144,7 +142,7 @@ class SshTransport:
         return found
 
     def prove_ways(self) -> None:
-        """Log in by every further way, and leave again; see `base.Transport.prove_ways`."""
+        """Log in by every further way, and log out again; see `base.Transport.prove_ways`."""
         for way in self._ways:
             try:
                 with closing(SshTransport(way, self._options)) as found:
@@ -158,7 +156,7 @@ class SshTransport:
                 raise
 
     def reopen(self) -> None:
-        """Hang up and connect again; see `base.Transport.reopen`."""
+        """Disconnect and connect again; see `base.Transport.reopen`."""
         self._link.close()
         self._ended, link = [], open_link(self._target, self._options)
         self._prove(link)
@@ -170,7 +168,7 @@ class SshTransport:
             raise HostKeyChanged(f"another host answers now: {made.host_key}, before {self.host_key}", where=self.name)
 
     def close(self) -> None:
-        """Hang up; a program that is still running on the host is not waited for."""
+        """Disconnect, without waiting for a program that still runs on the host."""
         self._link.close()
 
     def _sudo(self) -> Sudo:
@@ -195,7 +193,7 @@ class SshTransport:
         return ConnectionLost(said, where=self.name, hint="run it again to see the host's state")
 
     def _session(self, timeout: float) -> Channel:
-        """Open a session channel; where sshd opens no more of them, once those before are gone from its books."""
+        """Open a session channel; if sshd allows no more, wait until earlier ones have ended for it."""
         from paramiko.ssh_exception import ChannelException, SSHException
 
         client, begin = self._link.client, time.monotonic()
@@ -208,7 +206,7 @@ class SshTransport:
             except ChannelException as error:
                 self._spares, self._refused = False, True
                 if asked:
-                    continue  # it was refused while another was open; that one may be gone
+                    continue  # it was refused while another was open, which may have ended by now
                 if time.monotonic() > begin + self._patience():
                     raise HostError(
                         f"sshd opens no session ({error.text})", where=self.name, hint="MaxSessions must be at least 1"
@@ -218,24 +216,24 @@ class SshTransport:
                 raise self._unopened(client) from None
             else:
                 if asked and given.closed:
-                    continue  # it has waited for longer than sshd lets a session be idle (ChannelTimeout)
+                    continue  # it was idle for longer than sshd allows (ChannelTimeout)
                 self._spare(client)
                 return given
 
     def _patience(self) -> float:
-        """Return the seconds that one waits for a session, by what of ours may have those that sshd gives."""
+        """Return the seconds to wait for a session, depending on what may use the sessions that sshd allows."""
         return _PROGRAMS_PATIENCE if self._programs else _RELAYS_PATIENCE if self._relays else _SESSION_PATIENCE
 
     def _spare(self, client: Client) -> None:
-        """Ask for the session of the next program, where one changes the host and others follow it."""
+        """Request the session of the next program, once a program has changed the host."""
         from paramiko.ssh_exception import SSHException
 
-        with self._books, suppress(SSHException, EOFError, OSError):  # the connection is gone: the next one will see
+        with self._books, suppress(SSHException, EOFError, OSError):  # a lost connection is reported later
             if self._spares and not client.early:
                 client.early = client.ask_channel("session")
 
     def _settle(self) -> None:
-        """Close what has ended: a session counts until then where MaxSessions is 1."""
+        """Close sessions that have ended: sshd counts them until then, which matters if MaxSessions is 1."""
         with self._books:
             ended, self._ended = self._ended, []
         for channel in ended:

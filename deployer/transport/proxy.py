@@ -1,4 +1,4 @@
-"""A command whose standard streams are the connection (ProxyCommand), and what it says when it leads nowhere."""
+"""A command whose standard streams are the connection (ProxyCommand), and its error output if it fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PATIENCE = 2.0
 
 
 class ProxyCommand:
-    """A running command; ``road`` is our end of a socket pair whose other end it has as input and output."""
+    """A running command; ``road`` is our end of a socket pair, the other end is its standard input and output."""
 
     def __init__(self, command: str, name: str) -> None:
         self._command, self._name = command, name
@@ -30,7 +30,7 @@ class ProxyCommand:
             )
 
     def failure(self) -> Unreachable | None:
-        """Return what is to be said of a command that has ended by itself without a connection; None for another."""
+        """Return the error for a command that has ended by itself; None if it still runs."""
         try:
             status = self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:

@@ -1,6 +1,6 @@
-"""A way to a port of a host where sshd forbids forwarding: a command on the host that copies both directions.
+"""A connection to a port of a host whose sshd forbids forwarding: a command on the host copies in both directions.
 
-It costs a session and two processes on the host for each stream, so it is used only once sshd has said no.
+It costs a session and two processes on the host for each stream, so it is used only after sshd has refused.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _PLACE = re.compile(r"[A-Za-z0-9._:-]{1,255}", re.ASCII)
 _NOISE_LIMIT = 64 * 1024
 
-# Our end of input ends it, its own clock at the latest: each kills the whole process group, which sshd made for it. The
-# peer's end of output is ours, since nobody else holds that open. No single quote, exclamation mark or line break: any
-# login shell hands it on as it is.
+# It ends when our input ends, or by its own timer at the latest: each kills the whole process group, which sshd made
+# for it. When the peer ends its output, ours ends, as no other process holds it open. The text has no single quote,
+# exclamation mark or line break, so that any login shell passes it on unchanged.
 _RELAY = Sh(
     '{ sleep "$4"; kill -9 0; } </dev/null >/dev/null 2>&1 & '
     'exec 3<>"/dev/tcp/$1/$2" 2>/dev/null || { printf "\\n%s no\\n" "$3"; kill -9 0; }; printf "\\n%s ok\\n" "$3"; '
@@ -36,7 +36,7 @@ def relay_command(address: str, port: int, token: str, timeout: float) -> str:
     """Return the command; the host ends it by itself a little after ``timeout`` seconds.
 
     Raises:
-        ProbeError: the address is neither an address nor a name of a host.
+        ProbeError: the address is neither an IP address nor a host name.
     """
     if not _PLACE.fullmatch(address) or not 0 < port < 65536:
         raise ProbeError(f"{address[:60]!a}:{port} is no place to connect to")
@@ -48,15 +48,15 @@ class Relay(SocketStream):
     """A stream over a session channel on which `relay_command` runs.
 
     Args:
-        start: asks the channel for the command.
+        start: starts the command on the channel.
         alive: see `SocketStream`.
-        release: is told when the channel is no longer used, though its command may need a moment to end.
-        forbidden: why a relay is needed; told again where the host cannot relay either.
+        release: is called when the channel is no longer used, though its command may need a moment to end.
+        forbidden: why a relay is needed; raised again if the host cannot relay either.
 
     Raises:
-        ConnectionRefusedError: nobody listens there.
+        ConnectionRefusedError: nothing listens there.
         TimeoutError: no answer in ``timeout`` seconds.
-        ForwardingForbidden: the host does not relay either; it has no bash, or its login shell runs no commands.
+        ForwardingForbidden: the host cannot relay either: it has no bash, or its login shell runs no commands.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Relay(SocketStream):
         self._release()
 
     def _await(self, token: bytes) -> bytes:
-        """Skip what a login shell prints before the relay says how it went; empty when it says nothing."""
+        """Return the relay's result, without what a login shell prints before it; empty if there is none."""
         heard = b""
         while len(heard.partition(token)[2]) < len(b"ok\n"):
             more = super().recv(4096)

@@ -1,6 +1,6 @@
-"""A command on a host with its streams open: at a person's terminal, or over pipes that nobody reads ahead of it.
+"""A command on a host with open streams: on the user's terminal, or over pipes.
 
-Whatever a login shell or sudo says before the command begins is not shown: the command's first word is `READY`.
+Output of a login shell or sudo before the command is not shown: the command first prints `READY`.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from deployer.transport.wire import Client
 
 _SILENT = 365 * 86400.0
-"""Seconds without a byte that are no error: a person may think; whether the host lives is asked beside."""
+"""Seconds without a byte that are no error: the user may think; keepalives check whether the host is alive."""
 _BEGIN = Sh('echo deployer-ready; exec "$@"')
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """The terminal a person sits at.
+    """The user's terminal.
 
     Attributes:
-        kind: what ``TERM`` says.
+        kind: the value of ``TERM``.
         columns, rows: its size in characters.
     """
 
@@ -43,11 +43,11 @@ class Terminal:
 
 
 class Session:
-    """A command that runs on a host; `open` begins it, `read` is to be called until it gives None.
+    """A command that runs on a host; `open` starts it, and `read` has to be called until it returns None.
 
     Args:
-        name: the host's, for messages.
-        sudo: how the command becomes root; None where it need not.
+        name: the host's name, for messages.
+        sudo: how the command becomes root; None if it need not.
     """
 
     def __init__(self, name: str, channel: Channel, client: Client, sudo: Sudo | None) -> None:
@@ -59,13 +59,13 @@ class Session:
         """Start a command.
 
         Args:
-            text: with a terminal its words, which other users of the host can read; without one a program in sh, which
-                travels on standard input, ahead of what `send` sends. None: the login shell.
-            terminal: where the person is.
+            text: with a terminal, its words, which other users of the host can read; without one, an sh program, which
+                is sent on standard input, before the data of `send`. None: the login shell.
+            terminal: the user's terminal, if the command shall have one.
 
         Raises:
             AuthError: sudo refused.
-            ConnectionLost: the host went away, or nothing began.
+            ConnectionLost: the connection was lost, or the command did not start.
         """
         with At(self._name):
             if terminal:
@@ -83,35 +83,35 @@ class Session:
             return None
 
     def run_plainly(self, line: str, terminal: Terminal | None) -> None:
-        """Give the login shell a line, as OpenSSH does."""
+        """Let the login shell run a line, as OpenSSH does."""
         if terminal:
             self._client.terminal(self._channel, terminal.kind, terminal.columns, terminal.rows)
         self._client.exec(self._channel, line)
 
     def read(self, wait: float) -> tuple[bytes, bytes] | None:
-        """Return what came on standard output and error, waiting up to ``wait`` seconds; None at the end."""
+        """Return new data of standard output and error, waiting up to ``wait`` seconds; None at the end."""
         came, self._rest = self._rest, (b"", b"")
         return came if any(came) else self._pipe.read(wait)
 
     def send(self, data: bytes) -> None:
-        """Send all of ``data`` to the command; what it no longer takes is dropped."""
+        """Send all of ``data`` to the command; what it no longer accepts is dropped."""
         with suppress(OSError, EOFError):
             self._pipe.write(data)
 
     def end_input(self) -> None:
-        """Tell the command that no more comes."""
+        """End the command's input."""
         with suppress(OSError, EOFError):
             self._channel.shutdown_write()
 
     def resize(self, columns: int, rows: int) -> None:
-        """Tell the command that the terminal has another size."""
+        """Tell the command the new size of the terminal."""
         from paramiko.ssh_exception import SSHException
 
         with suppress(OSError, EOFError, SSHException):
             self._channel.resize_pty(columns, rows)
 
     def pump(self, out: Callable[[bytes], object], err: Callable[[bytes], object]) -> int:
-        """Hand on both outputs until the command ends, and return its exit status; raises ConnectionLost."""
+        """Pass on both outputs until the command ends, and return its exit status; raises ConnectionLost."""
         while (came := self.read(3600)) is not None:
             if came[0]:
                 out(came[0])
@@ -120,18 +120,18 @@ class Session:
         return self.status()
 
     def status(self) -> int:
-        """Return the exit status after the end; raises ConnectionLost when the connection broke before."""
+        """Return the exit status after the end; raises ConnectionLost when the connection broke before that."""
         found = self._pipe.status()
         if found is None or not self._client.is_active():
             raise ConnectionLost(self._pipe.broke(), where=self._name, hint="what ran there may still run")
         return found
 
     def close(self) -> None:
-        """Let go of the command: sshd hangs up on it."""
+        """Close the channel: sshd then hangs up the command."""
         self._pipe.close()
 
     def _await_ready(self, *, on_terminal: bool) -> None:
-        """Answer sudo, and wait until the command begins."""
+        """Answer sudo's prompt, and wait until the command begins."""
         heard, said, answered = b"", b"", False
         until = time.monotonic() + (SUDO_PATIENCE if self._sudo else HOST_PATIENCE)
         while True:
@@ -168,7 +168,7 @@ class Session:
 
 
 def _at_terminal(sudo: Sudo | None, words: Sh) -> str:
-    """Return the line for the login shell; on a terminal sudo asks there, and does not show what it is told."""
+    """Return the line for the login shell; on a terminal, sudo asks there, and does not echo the password."""
     if sudo is None:
         return sh("exec /bin/sh -c {} deployer {}", _BEGIN.text, words).text
     asks = sh("-n") if sudo.password is None else sh("-p {}", sudo.prompt)

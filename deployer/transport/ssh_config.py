@@ -1,8 +1,8 @@
-"""Where a connection really goes: inventory first, then the person's ssh configuration, then defaults.
+"""Resolves how to reach a host: from the inventory first, then the user's ssh configuration, then defaults.
 
-The configuration says what the OpenSSH client reads in it (`deployer.transport.ssh_oracle`). Where there is no client,
-or it refuses the file, `deployer.transport.ssh_words` reads it. Understood: HostName User Port IdentityFile
-IdentitiesOnly IdentityAgent ProxyJump ProxyCommand UserKnownHostsFile GlobalKnownHostsFile HostKeyAlias ConnectTimeout
+The OpenSSH client itself evaluates its configuration (`deployer.transport.ssh_oracle`). Without a client, or if it
+refuses the file, `deployer.transport.ssh_words` does. Supported: HostName User Port IdentityFile IdentitiesOnly
+IdentityAgent ProxyJump ProxyCommand UserKnownHostsFile GlobalKnownHostsFile HostKeyAlias ConnectTimeout
 StrictHostKeyChecking CanonicalizeHostname CanonicalDomains Tag, with Host, Match and Include. ``Match exec`` would run
 a program as a side effect of a look-up, so such a block is left out with a warning.
 """
@@ -33,17 +33,17 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 @dataclass(frozen=True, slots=True)
 class SshTarget:
-    """One SSH server, every question answered.
+    """One SSH server, completely resolved.
 
     Attributes:
-        name: what messages call it.
-        known_as: the name looked up in known_hosts.
-        keys: private key files that were asked for by name; empty: agent and default files.
+        name: its name in messages.
+        known_as: the name to look up in known_hosts.
+        keys: private key files that are named; empty: agent and default files.
         agent: whether the agent may be asked for keys beyond ``keys``.
         jumps: hops before it, nearest first, as ``[user@]host[:port]``.
         proxy: a command whose standard streams are the connection; empty: none.
-        agent_socket: where the agent listens; empty: nobody may be asked.
-        known_port: the port looked up in known_hosts; 0: ``port``.
+        agent_socket: path of the agent's socket; empty: no agent.
+        known_port: the port to look up in known_hosts; 0: ``port``.
     """
 
     name: str
@@ -63,7 +63,7 @@ class SshTarget:
 
     @property
     def place(self) -> str:
-        """``address:port``, for messages; an IPv6 address stands in brackets."""
+        """``address:port``, for messages; an IPv6 address is put in brackets."""
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
     @property
@@ -73,7 +73,7 @@ class SshTarget:
 
 
 def resolve(name: str, connection: Connection, options: SshOptions) -> SshTarget:
-    """Merge inventory, ssh configuration and defaults; ConfigError: malformed, or less than strict host keys."""
+    """Merge inventory, ssh configuration and defaults; raises ConfigError: malformed, or host keys not checked."""
     with At(name):
         check_address(connection.address)
         found = _lookup(connection, options)
@@ -104,17 +104,17 @@ def resolve(name: str, connection: Connection, options: SshOptions) -> SshTarget
 
 
 def resolve_ways(main: SshTarget, connection: Connection, options: SshOptions) -> tuple[SshTarget, ...]:
-    """Return the further ways to a host that is resolved; it is known by its key there, too, so no new one is accepted.
+    """Return the further ways to a resolved host; they must show its known host key, so no new key is accepted.
 
     Raises:
-        ConfigError: as `resolve`.
+        ConfigError: as in `resolve`.
     """
     same = {"known_as": main.known_as, "known_port": main.port, "accept_new": False}
     return tuple(replace(resolve(main.name, way, options), **same) for way in connection.ways)  # type: ignore[arg-type]
 
 
 def hop(spec: str, options: SshOptions) -> SshTarget:
-    """Resolve one ``[user@]host[:port]`` of ProxyJump with its own look-up; raises ConfigError."""
+    """Resolve one ``[user@]host[:port]`` of ProxyJump, with a look-up of its own; raises ConfigError."""
     user, _, rest = spec.removeprefix("ssh://").rpartition("@")
     match = re.fullmatch(r"\[(?P<v6>[^]]+)](?::(?P<p6>\d+))?|(?P<host>[^:]+)(?::(?P<port>\d+))?", rest)
     if not match:
@@ -124,12 +124,12 @@ def hop(spec: str, options: SshOptions) -> SshTarget:
 
 
 def expand_tokens(text: str, tokens: Mapping[str, str]) -> str:
-    """Return a text with its ``%`` tokens filled in; the grammar of each keeps it one harmless word of a command."""
+    """Return a text with its ``%`` tokens replaced; each value is checked, so that it stays one word of a command."""
     return re.sub("%([A-Za-z%])", lambda found: tokens.get(found[1], found[0]), text)
 
 
 def _tokens(given: str, address: str, known_as: str, port: int, user: str, jumps: str, home: Path) -> dict[str, str]:
-    """Return what the tokens of ssh_config(5) mean."""
+    """Return the values of the tokens of ssh_config(5)."""
     here, local = socket.gethostname(), getpass.getuser()
     connection = hashlib.sha1(f"{here}{address}{port}{user}{jumps}".encode(), usedforsecurity=False).hexdigest()
     return {
@@ -150,7 +150,7 @@ def _tokens(given: str, address: str, known_as: str, port: int, user: str, jumps
 
 
 def _way(connection: Connection, config: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
-    """Return the hops or the command that lead there; what the inventory says hides both words of the file."""
+    """Return the jump hosts, or the proxy command; either word in the inventory hides both words of the file."""
     own = connection.ssh_options if {"proxyjump", "proxycommand"} & connection.ssh_options.keys() else None
     said = config if own is None else own
     jump, proxy = said.get("proxyjump") or "none", said.get("proxycommand") or "none"
@@ -171,7 +171,7 @@ def _known_hosts(
 
 
 def _agent_socket(said: str, tokens: Mapping[str, str], home: Path) -> str:
-    """Return where the agent listens, by IdentityAgent, else by SSH_AUTH_SOCK."""
+    """Return the path of the agent's socket, from IdentityAgent, else from SSH_AUTH_SOCK."""
     if said.lower() == "none":
         return ""
     if said in ("", "SSH_AUTH_SOCK"):
@@ -216,7 +216,7 @@ def _path(text: str, tokens: Mapping[str, str], home: Path) -> Path:
 
 
 def _lookup(connection: Connection, options: SshOptions) -> ssh_words.SshSettings:
-    """Return what the configuration says of a host; nothing where no file has a word that matters."""
+    """Return the ssh configuration for a host; empty when no file has a relevant word."""
     file, home = options.ssh_config, options.home
     if file is None:
         return {}
@@ -227,13 +227,13 @@ def _lookup(connection: Connection, options: SshOptions) -> ssh_words.SshSetting
     program = any(line.word == "match" and "exec" in line.args[0].lower() for line in ssh_lines.everywhere(lines))
     user, port = connection.user or "", connection.port
     found = None
-    if ssh_oracle.client() and not program and home == _account_home():  # the client knows the account's home only
+    if ssh_oracle.client() and not program and home == _account_home():  # the client only uses the account's home
         found = ssh_oracle.ask_client(None if own else file, state, connection.address, user, port)
     return ssh_words.evaluate_config(lines, connection.address, user) if found is None else found
 
 
 def _files(file: Path, home: Path, *, system: bool) -> tuple[tuple[ssh_lines.SshLine, ...], int]:
-    """Return the lines of all files, each one's blocks its own, and their state; 0 when no line matters."""
+    """Return the lines of all files, where blocks end with their file, and a hash of them; 0 if no line matters."""
     each = [ssh_lines.read_ssh_config(file, home, home / ".ssh")]
     each += [ssh_lines.read_ssh_config(_SYSTEM, home, _SYSTEM.parent)] if system else []
     lines = (ssh_lines.SshLine("include", (), Mark(str(file)), tuple(each)),)

@@ -1,4 +1,4 @@
-"""The person's ssh configuration as lines, blocks and includes; read leniently, since it is somebody else's file."""
+"""Reads the user's ssh configuration as lines, blocks and includes; leniently, because it is another program's file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SSH_WORDS = (
     *("userknownhostsfile", "globalknownhostsfile", "hostkeyalias", "connecttimeout", "stricthostkeychecking"),
     *("canonicalizehostname", "canonicaldomains", "canonicalizemaxdots", "tag"),
 )
-"""Keywords that are understood; without one of these a file says nothing of interest."""
+"""The supported keywords; a file without any of them does not matter."""
 _RAW = ("proxycommand",)
 _LINE = re.compile(r'\s*"?(\w+)"?(?:\s*=\s*|\s+|$)(.*?)\s*')
 _DEEPEST = 16
@@ -28,7 +28,7 @@ _told: set[str] = set()
 
 
 def warn(mark: Mark, problem: str) -> None:
-    """Tell once what a place of the file costs."""
+    """Log a warning about a place in the file, once."""
     text = f"{mark}: {problem}"
     if text not in _told:
         _told.add(text)
@@ -41,7 +41,7 @@ class SshLine:
 
     Attributes:
         word: the keyword in lower case.
-        args: what follows, quotes taken off and without a comment; of ``Match`` and commands one text.
+        args: the words after it, without quotes and comment; for ``Match`` and commands, one text.
         files: the lines of each file that it includes.
     """
 
@@ -52,21 +52,21 @@ class SshLine:
 
 
 def read_ssh_config(file: Path, home: Path, base: Path) -> tuple[SshLine, ...]:
-    """Return the lines of a file and of those it includes; one that is missing has none.
+    """Return the lines of a file and of the files it includes; a missing file has none.
 
     Args:
         file: the file.
-        home: what ``~`` means.
-        base: where a relative Include starts.
+        home: the directory for ``~``.
+        base: the directory for a relative Include.
 
     Raises:
-        ConfigError: the file itself is there and cannot be read.
+        ConfigError: the file itself exists and cannot be read.
     """
     return tuple(_read(file, home, base, ()))
 
 
 def everywhere(lines: tuple[SshLine, ...]) -> Iterator[SshLine]:
-    """Yield all lines, those of included files among them."""
+    """Yield all lines, including those of included files."""
     for line in lines:
         yield line
         for inner in line.files:
@@ -94,7 +94,7 @@ def _read(file: Path, home: Path, base: Path, above: tuple[Path, ...]) -> Iterat
         except ValueError:
             word = ""
         if not word or not args or not args[0]:
-            # A block whose head cannot be read matches nobody; what follows it belongs to it.
+            # A block with an unreadable first line matches no host; the lines after it belong to it.
             warn(mark, "left out: it is not a word and a value")
             if raw.split()[0].lower() in ("host", "match"):
                 yield SshLine("host", (), mark)
@@ -104,7 +104,7 @@ def _read(file: Path, home: Path, base: Path, above: tuple[Path, ...]) -> Iterat
 
 
 def _split(text: str) -> tuple[str, ...]:
-    """Return words without their quotes; a ``#`` that begins a word begins a comment."""
+    """Return words without their quotes; a ``#`` at the start of a word begins a comment."""
     lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
     lexer.whitespace_split, lexer.commenters = True, ""
     words = []

@@ -1,4 +1,4 @@
-"""What the OpenSSH client itself makes of its configuration (``ssh -G``), where there is one: nobody knows better."""
+"""Asks the OpenSSH client, if there is one, how it evaluates its own configuration for a host (``ssh -G``)."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ _lock = threading.Lock()
 
 @cache
 def client() -> str:
-    """Return where the client is; empty where there is none."""
+    """Return the path of the client; empty when there is none."""
     return shutil.which("ssh") or ""
 
 
 def ask_client(
     file: Path | None, state: int, address: str, user: str = "", port: int | None = None
 ) -> SshSettings | None:
-    """Return what ``ssh -G`` says of a host, asked once for each state of the files; None when it refuses them.
+    """Return the output of ``ssh -G`` for a host, cached for each state of the files; None when it refuses them.
 
     Args:
-        file: instead of the person's and the system's configuration; None: those.
-        state: other when a file has changed.
-        address: the name it is asked by; checked, so that it is no option.
-        user: the login that is chosen already.
-        port: the port that is chosen already.
+        file: the configuration to use; None: the user's and the system's.
+        state: changes when a file has changed.
+        address: the name of the host; it was checked, so that it is no option.
+        user: the user name, if the inventory sets it.
+        port: the port, if the inventory sets it.
     """
     key = (file, state, address, user, port)
     with _lock:
         if key in _answers:
             return _answers[key]
-    found = _ask(file, address, user, port)  # several hosts side by side
+    found = _ask(file, address, user, port)  # without the lock, so that several hosts are asked in parallel
     with _lock:
         return _answers.setdefault(key, found)
 
@@ -82,5 +82,5 @@ def _parsed(text: str) -> SshSettings:
             said[word] = tuple(value.split()) if word in _LISTS else (value,)
     files = said.get("identityfile", ())
     if len(files) >= _DEFAULT_KEYS and all(name.startswith("~/.ssh/id_") for name in files):
-        del said["identityfile"]  # nobody asked for these
+        del said["identityfile"]  # these are only the client's defaults
     return said

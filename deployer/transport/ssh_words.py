@@ -1,7 +1,7 @@
-"""What ssh configuration says of one host, evaluated as the OpenSSH client does; for machines that have no ssh.
+"""Evaluates ssh configuration for one host as the OpenSSH client does, for machines without it.
 
-First value wins; Host and Match blocks, negation, Include inside of blocks, and the final pass. What only a client can
-answer (``Match exec``, which would run a program, and ``Match localnetwork``) leaves its block out, with a warning.
+The first value wins. Supported are Host and Match blocks, negation, Include inside of blocks, and the final pass. A
+block with ``Match exec`` (which would run a program) or ``Match localnetwork`` is left out, with a warning.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SshSettings = dict[str, tuple[str, ...]]
 _LISTS = ("userknownhostsfile", "globalknownhostsfile", "canonicaldomains")
 _ALONE = ("all", "canonical", "final")
 _ROADS = {"proxyjump": "proxycommand", "proxycommand": "proxyjump"}
-"""Of these two the first one that is given counts."""
+"""Only the first of these two that is given counts."""
 _NUMBERS = ("port", "connecttimeout")
 _NUMBER = re.compile(r"[0-9]+[smhdw]?(?:[0-9]+[smhdw]?)*|none", re.IGNORECASE | re.ASCII)
 
@@ -84,7 +84,7 @@ class _Look:
         return result and bool(words)
 
     def _seen(self, name: str, line: SshLine, wanted: str | None) -> str | None:
-        """Return what a criterion is held against; None for one that leaves the block out."""
+        """Return the value that a criterion is compared with; None for a criterion that leaves the block out."""
         if name == "host":
             hostname = self.said.get("hostname", ("",))[0]
             return (hostname.replace("%h", self.original) or self.host).lower() if not self.final else self.host
@@ -99,12 +99,12 @@ class _Look:
 
 
 def evaluate_config(lines: tuple[SshLine, ...], address: str, user: str = "") -> SshSettings:
-    """Return what the lines say of a host.
+    """Return the configuration for a host.
 
     Args:
-        lines: as `deployer.transport.ssh_lines.read_ssh_config` gives them.
-        address: the name it is asked by.
-        user: the login that is chosen already; empty: none.
+        lines: the result of `deployer.transport.ssh_lines.read_ssh_config`.
+        address: the name of the host.
+        user: the user name, if the inventory sets it; else empty.
     """
     look = _Look(address, user, {}, address)
     look.walk(lines)
@@ -133,7 +133,7 @@ def _canonical(hostname: str, said: SshSettings) -> str:
 
 
 def _criteria(text: str) -> list[str]:
-    """Return the words of a Match line: blanks or one ``=`` separate, quotes hold together, ``#`` ends it."""
+    """Return the words of a Match line: separated by blanks or ``=``, joined by quotes, ended by ``#``."""
     found = re.findall(r'"([^"]*)"|([^\s="]+)', text)
     words: list[str] = []
     for quoted, bare in found:

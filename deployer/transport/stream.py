@@ -1,4 +1,4 @@
-"""Streams to a port of a host, each with one deadline for its whole life, so that no peer can drip it alive."""
+"""Streams to a port of a host, each with one deadline for its whole life, so that a slow peer cannot prolong it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SocketStream:
     Args:
         peer: connected.
         timeout: seconds until every operation raises TimeoutError.
-        alive: tells whether what carries the channel still lives; end of stream on a dead carrier is an error.
+        alive: whether the SSH connection of a channel is alive; the end of the stream on a dead one is an error.
     """
 
     def __init__(self, peer: socket.socket | Channel, timeout: float, alive: Callable[[], bool] = lambda: True) -> None:
@@ -49,7 +49,7 @@ class SocketStream:
 
 
 def dialled(address: str) -> Any:
-    """Return an address for a socket: it encodes any text by IDNA, and loads that codec even for an IP address."""
+    """Return an address as bytes if it is ASCII: for a str, socket loads the IDNA codec, even for an IP address."""
     return address.encode() if address.isascii() else address
 
 

@@ -25,18 +25,17 @@ _SUDO_IS_WRONG = (
         "PAM does not let this account become root: see /etc/pam.d/sudo there, and journalctl -t sudo",
     ),
 )
-"""What sudo says when no password helps (with LC_ALL of the login; where that is another language, the usual hint is
-given), and what does."""
+"""Messages of sudo in English when no password helps, and what helps; in other languages the usual hint is given."""
 
 
 @dataclass(slots=True)
 class Sudo:
-    """How a command becomes root: without a question, or with one password for one prompt.
+    """How a command becomes root: without a prompt, or with one password for one prompt.
 
     Attributes:
-        password: what to answer; None asks sudo not to ask.
-        prompt: a random word, so that nothing else on the host can be taken for the question.
-        refuse: remembers that the host did not take the password.
+        password: the answer to the prompt; None: sudo must not ask (``-n``).
+        prompt: a random word, so that no other output of the host can be mistaken for it.
+        refuse: is called when the host refuses the password.
     """
 
     password: Secret | None
@@ -45,9 +44,9 @@ class Sudo:
 
 
 def command(sudo: Sudo | None) -> str:
-    """Return the one command line a login shell of any kind (bash, dash, zsh, fish, csh) is given; it is constant.
+    """Return the command line for a login shell of any kind (bash, dash, zsh, fish, csh).
 
-    `BOOTSTRAP` holds no single quote, ``!`` or newline, so that all of these shells read the quotes alike.
+    `BOOTSTRAP` has no single quote, ``!`` or newline, so that all of these shells read the quotes in the same way.
     """
     words = (BOOTSTRAP, Sh('"$SSH_CONNECTION"'))
     if sudo is None:
@@ -58,20 +57,20 @@ def command(sudo: Sudo | None) -> str:
 
 
 def check_password(password: Secret | None) -> None:
-    """Refuse a sudo password that one line cannot carry; raises ConfigError."""
+    """Refuse a sudo password that does not fit into one line; raises ConfigError."""
     if password is not None and any(c in password.reveal() for c in "\n\r\0"):
         raise ConfigError("the become password holds a line break or a NUL byte", hint="check the file it comes from")
 
 
 def refusal(status: int, said: bytes, *, sudo: bool = True) -> tuple[str, str]:
-    """Return why our program did not run, by how the login ended and what it said, and what to do.
+    """Return why our program did not run, and what to do, from the status and the output of the login.
 
     Args:
-        status: what the login ended with.
-        said: the last words on both outputs.
-        sudo: whether sudo was to start it, and not the login itself.
+        status: the exit status of the login.
+        said: the end of both outputs.
+        sudo: whether sudo had to start the program, and not the login shell.
     """
-    if b"Password change required" in said:  # sshd's word, in the place of any command
+    if b"Password change required" in said:  # sshd prints this instead of running a command
         hint = "log in there with ssh and change it, or have it never expire: chage -M -1 USER"
         return "the password of this user has expired there, and nothing runs for them until it is changed", hint
     if b"account is currently not available" in said or b"exec: restricted" in said:  # nologin; rbash
@@ -84,11 +83,11 @@ def _sudos(status: int, said: bytes) -> tuple[str, str]:
     if b"must have a tty" in said:
         hint = "allow it for this user: Defaults:USER !requiretty in a file below /etc/sudoers.d"
         return "sudo wants a terminal (requiretty), and there is none", hint
-    # The shell's words, in its language; what sudo itself does not find ends it with 1, as csh what it does not find.
+    # The shell's message may be in any language. Sudo itself exits with 1 if it does not find a program, and so does csh.
     if (status == 127 and (b"not found" in said or b"sudo" in said)) or b"sudo: Command not found" in said:
         hint = "install it, or see what ~/.bashrc makes of PATH; a login that is root needs none: ansible_become: false"
         return "there is no sudo in the PATH of this login", hint
-    if b"sudo" not in said and b"/bin/sh" not in said:  # in any language sudo names itself, or what it does not run
+    if b"sudo" not in said and b"/bin/sh" not in said:  # in any language sudo's messages contain one of these
         return _logins(f"the login ended with status {status} before sudo said a word", said)
     hints = (hint for signs, hint in _SUDO_IS_WRONG if any(sign in said for sign in signs))
     hint = next(hints, "allow sudo without a password (NOPASSWD), or give a password with -K")
@@ -96,7 +95,7 @@ def _sudos(status: int, said: bytes) -> tuple[str, str]:
 
 
 def _logins(problem: str, said: bytes) -> tuple[str, str]:
-    if b"Please login as the user" in said:  # what cloud-init has run for each key of a root that it has disabled
+    if b"Please login as the user" in said:  # cloud-init's forced command for keys of a disabled root login
         return problem, "this image lets in another user than this one: -u USER, and -b to become root"
     hint = "a forced command (ForceCommand of sshd, command= in authorized_keys) has run instead, or the login shell or"
     return problem, f"{hint} its ~/.bashrc ends it: see what comes of ssh HOST true"

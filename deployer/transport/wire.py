@@ -1,7 +1,8 @@
-"""Our hold on paramiko's wire: modern algorithms, and an end to every wait.
+"""Changes to paramiko's connections: only modern algorithms, and a timeout for every wait.
 
-paramiko never asks whether its peer still lives: a frozen server blocks its callers for ever. Its packet reader wakes
-every tenth of a second without a byte, and there we ask, count the silence, and end the connection. No thread is added.
+paramiko never checks whether its peer is alive: with a frozen server its callers wait for ever. Its packet reader wakes
+up each tenth of a second without data; there we send keepalives, count the silence, and end the connection. This needs
+no further thread.
 """
 
 from __future__ import annotations
@@ -28,33 +29,33 @@ KEX = (
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr")
 MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com")
 HOST_KEYS = ("ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256")
-"""What we offer: a subset of ssh-audit's client policy, the cheapest first. ECDSA host keys are asked for only where
-known_hosts holds one, and RSA signs with SHA-2 only."""
+"""The algorithms that we offer: a subset of ssh-audit's client policy, the cheapest first. ECDSA host keys are
+requested only if known_hosts has one, and RSA is used with SHA-2 only."""
 _SAME_KEY = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 SEND_BUFFER = 256 * 1024
-"""Bytes the kernel may hold for a host: small enough that a slow line drains them before the keepalive gives up."""
+"""Bytes of the kernel's send buffer: small enough that a slow line sends them before the keepalive gives up."""
 _ASKS = 3
 _PERIOD = 0.7
-"""Three requests, and as long again for the last answer, fit into 2.8 keepalive intervals: 28 s by default."""
+"""Three requests, and the same time again for the last answer, take 2.8 keepalive intervals: 28 s by default."""
 GREETING = 15.0
-"""Seconds for all that a server says before SSH begins, its version line included (RFC 4253, section 4.2)."""
+"""Seconds for everything a server sends before SSH begins, including its version line (RFC 4253, section 4.2)."""
 _WORDS = 256
 _PENALTY = b"Not allowed at this time"
-"""What OpenSSH says before it hangs up on an address with a penalty (PerSourcePenalties; 9.8 and later)."""
+"""What OpenSSH sends before it disconnects an address with a penalty (PerSourcePenalties; 9.8 and later)."""
 HANDSHAKE = 15.0
 LOGIN = 30.0
-"""Seconds for the answer to one key: a login that asks a slow directory server takes long."""
+"""Seconds for the answer to one key: a login that needs a slow directory server takes long."""
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class PeerSilent(EOFError):
-    """The peer answered none of our keepalive requests."""
+    """The peer has answered none of our keepalive requests."""
 
 
 class _Watch(Packetizer):
-    """paramiko's packets, with a clock that runs while the peer is silent."""
+    """paramiko's packet layer, with a timer that runs while the peer is silent."""
 
     def __init__(self, sock: Any) -> None:
         super().__init__(sock)
@@ -70,11 +71,11 @@ class _Watch(Packetizer):
         self.hung_up = False
 
     def watch(self, keepalive: float, ask: Callable[[], None]) -> None:
-        """From now on call ``ask`` when the peer is silent, and give up after 2.8 × ``keepalive`` seconds."""
+        """Call ``ask`` from now on when the peer is silent, and give up after 2.8 × ``keepalive`` seconds."""
         self._ask, self._period, self._heard = ask, keepalive * _PERIOD, time.monotonic()
 
     def _read_timeout(self, timeout: float) -> bytes:
-        """Return what came of the greeting; paramiko's clock begins anew with each byte and line, ours does not."""
+        """Return new data of the greeting, with one deadline for all of it; paramiko restarts its own with each byte."""
         del timeout
         if (left := self._greeting_until - time.monotonic()) <= 0:
             raise TimeoutError
@@ -105,7 +106,7 @@ class _Watch(Packetizer):
             if sent <= 0:
                 raise EOFError
             if waited:
-                self._heard = time.monotonic()  # the peer took bytes from a full buffer: it lives
+                self._heard = time.monotonic()  # the peer took bytes from a full buffer, so it is alive
             out = out[sent:]
 
     def _overdue(self) -> int:
@@ -121,7 +122,7 @@ class _Watch(Packetizer):
             self._asked += 1
             self._ask()
 
-    # paramiko starts a timer thread for each handshake; a comparison does.
+    # paramiko starts a timer thread for each handshake; comparing times is enough.
     def start_handshake(self, timeout: float) -> None:
         self._handshake_until = time.monotonic() + timeout
 
@@ -133,12 +134,12 @@ class _Watch(Packetizer):
 
 
 class Client(AskingTransport):
-    """One SSH connection. `start_client` and the methods of authentication are paramiko's.
+    """One SSH connection. `start_client` and the authentication methods are paramiko's.
 
     Args:
-        sock: connected; a socket or a channel of a jump host.
-        known: key types that known_hosts holds for this host; they are asked for first.
-        session: whether a session will be needed, which is then asked for with the login.
+        sock: a connected socket, or a channel of a jump host.
+        known: key types that known_hosts has for this host; they are requested first.
+        session: whether a session will be needed; it is then requested together with the login.
     """
 
     def __init__(self, sock: Any, known: Iterable[str], *, session: bool = False) -> None:
@@ -153,7 +154,7 @@ class Client(AskingTransport):
 
     @property
     def greeting(self) -> str:
-        """How far the server came before SSH began: ``penalty``, ``hung up``, ``silent`` or ``strange``."""
+        """What the server did before SSH began: ``penalty``, ``hung up``, ``silent`` or ``strange``."""
         watch: Any = self.packetizer
         if watch.hung_up:
             return "penalty" if watch.greeting.startswith(_PENALTY) else "hung up"
@@ -161,22 +162,22 @@ class Client(AskingTransport):
 
     @property
     def silence(self) -> float:
-        """For how many seconds the peer had said nothing when it was given up; 0 when it was not."""
+        """Seconds of silence after which the peer was given up; 0 if it was not given up."""
         return self.packetizer.silence  # type: ignore[attr-defined, no-any-return]
 
     def watch(self, keepalive: float) -> None:
-        """Start to ask a silent peer whether it lives; any answer counts, a refusal too."""
+        """Start to send keepalives to a silent peer; any answer counts, even a refusal."""
         self.packetizer.watch(keepalive, self._ask)  # type: ignore[attr-defined]
 
     def exec(self, channel: paramiko.Channel, command: str) -> None:
-        """Ask for a command without waiting for consent: a refusal closes the channel, which its reader sees.
+        """Start a command without waiting for the answer: a refusal closes the channel, which its reader notices.
 
-        It saves a round trip, and paramiko's own wait has no deadline.
+        This saves a round trip, and paramiko's own wait has no timeout.
         """
         self._request(channel, "exec", command)
 
     def terminal(self, channel: paramiko.Channel, kind: str, columns: int, rows: int) -> None:
-        """Ask for a terminal, as `exec` asks."""
+        """Request a terminal, in the same way as `exec`."""
         self._request(channel, "pty-req", kind, columns, rows, 0, 0, "")
 
     def _request(self, channel: paramiko.Channel, what: str, *words: str | int) -> None:
@@ -190,7 +191,7 @@ class Client(AskingTransport):
         self._send_user_message(message)  # type: ignore[attr-defined]
 
     def hang_up(self) -> None:
-        """Close at once: the reading thread is woken instead of waited for."""
+        """Close at once: shut the socket down, so that the reading thread wakes up."""
         with contextlib.suppress(OSError, EOFError):
             self.sock.shutdown(socket.SHUT_RDWR)
         if self.ident is not None:
@@ -200,7 +201,7 @@ class Client(AskingTransport):
 
     def _ask(self) -> None:
         if not self.clear_to_send.is_set():
-            return  # keys are being exchanged: waiting here would block the thread that reads the answer
+            return  # during a key exchange, waiting here would block the thread that reads the answer
         message = paramiko.Message()
         message.add_byte(cMSG_GLOBAL_REQUEST)
         message.add_string("keepalive@openssh.com")

@@ -1,4 +1,4 @@
-"""Transports around a transport: one that cannot change its host, one that counts."""
+"""Wrappers around a transport: one that refuses writing programs, one that counts round trips."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deployer.transport.base import Transport
 
 
 class Passing:
-    """Hands everything to another transport; what stands around one says only what it does otherwise."""
+    """Passes everything to another transport; subclasses override what they do differently."""
 
     def __init__(self, inner: Transport) -> None:
         self.name, self.host_key, self._inner = inner.name, inner.host_key, inner
@@ -25,11 +25,11 @@ class Passing:
         return self._inner.connect(address, port, timeout=timeout)
 
     def knock(self, port: int, *, timeout: float) -> str | None:
-        """Try a port plainly, as the inner transport does."""
+        """Try a port directly, as the inner transport does."""
         return self._inner.knock(port, timeout=timeout)
 
     def another(self) -> Transport:
-        """Make a second connection, with nothing around it."""
+        """Make a second connection, without a wrapper."""
         return self._inner.another()
 
     def prove_ways(self) -> None:
@@ -37,7 +37,7 @@ class Passing:
         self._inner.prove_ways()
 
     def reopen(self) -> None:
-        """Make the inner connection anew."""
+        """Open the inner connection again."""
         self._inner.reopen()
 
     def close(self) -> None:
@@ -46,7 +46,7 @@ class Passing:
 
 
 class ReadOnly(Passing):
-    """A guard against our own mistakes: plan and audit are handed this one, and no program of steps passes it."""
+    """A guard against our own mistakes, for plan and audit: it refuses programs of steps."""
 
     def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
         """Run a probe; raises DeployerError at once for a program of steps."""
@@ -55,16 +55,16 @@ class ReadOnly(Passing):
         return super().run(program, timeout=timeout)
 
     def another(self) -> Transport:
-        """Make a second connection that may not write either."""
+        """Make a second connection that refuses writing programs, too."""
         return ReadOnly(self._inner.another())
 
 
 class RoundTrips(Passing):
-    """Counts what goes to a host: round trips are a budget with a test.
+    """Counts what is sent to a host: tests limit the number of round trips.
 
     Attributes:
         execs: programs run.
-        streams: streams asked for, refused ones included.
+        streams: streams requested, including refused ones.
         sent: bytes of blobs sent with programs.
         received: bytes of answers.
     """
