@@ -1,7 +1,7 @@
-"""Variables in layers, templated when somebody looks at them, and never twice.
+"""Variables in layers, templated when they are used, and never twice.
 
-A variable's text is rendered in the scope it is used from, as in Ansible; the result is never rendered again, so that
-what a host says (facts) and what a template gives stay data. A rendering that touched a secret gives a `Secret`.
+A variable's text is rendered in the scope that uses it, as in Ansible. The result is never rendered again, so facts of
+a host and results of templates stay data. A rendering that uses a secret gives a `Secret`.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _NOTHING = object()
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Variables of one origin; those that are ``final`` (facts, loop items, derived words) are never templated.
+    """Variables of one origin; a ``final`` layer (facts, loop items, derived words) is never templated.
 
     Attributes:
-        hushed: names of those that no report shows.
+        hushed: names of variables that reports must not show.
     """
 
     values: Mapping[str, Any]
@@ -42,12 +42,12 @@ class Layer:
 
 
 class Variables(Mapping[str, Any]):
-    """What names mean in one place of a play on one host.
+    """The variables at one place of a play on one host.
 
     Args:
-        layers: the strongest first.
-        decrypt: turns a ``!vault`` value into a secret, called when the value is used.
-        pieces: what ``-e`` puts into variables.
+        layers: the layers, the one with the highest precedence first.
+        decrypt: turns a ``!vault`` value into a secret; called when the value is used.
+        pieces: values that ``-e`` puts into parts of variables.
     """
 
     def __init__(self, layers: Sequence[Layer], decrypt: Decrypt, pieces: Pieces | None = None) -> None:
@@ -58,7 +58,7 @@ class Variables(Mapping[str, Any]):
         self._open: list[tuple[str, Mark]] = []
 
     def over(self, *layers: Layer) -> Variables:
-        """Return the same variables with stronger layers on top."""
+        """Return the same variables with layers of higher precedence on top."""
         return Variables((*layers, *self._layers), self._decrypt, self._pieces)
 
     def closed(self) -> Variables:
@@ -82,7 +82,7 @@ class Variables(Mapping[str, Any]):
         return found
 
     def meaning(self, name: str, missing: Any) -> Any:
-        """Return what a name means, or ``missing``; every name of every template is asked for here."""
+        """Return the value of a name, or ``missing``; all look-ups of all templates come here."""
         if name in self._rendered:
             if name in self._hushed:
                 touch()
@@ -121,7 +121,7 @@ class Variables(Mapping[str, Any]):
         return None
 
     def only(self, name: str, keep: Callable[[Any], Any]) -> Any:
-        """Return a variable, but rendered only as far as ``keep`` leaves what is written, or what a template gave."""
+        """Return a variable, of which only the part that ``keep`` returns is rendered."""
         raw = next((layer.values[name] for layer in self._layers if name in layer.values), None)
         value = self[name] if raw is None or isinstance(raw, str) else raw
         for path, piece in self._pieces.get(name, {}).items():
@@ -129,7 +129,7 @@ class Variables(Mapping[str, Any]):
         return self.render(keep(value), self.place(name), name)
 
     def place(self, name: str, default: Mark | None = None) -> Mark:
-        """Return where the value of a name is written, or ``default`` when it does not know."""
+        """Return the place where the value of a name is written, or ``default`` if it is not known."""
         layer = next((layer.values for layer in self._layers if name in layer.values), {})
         return _place(layer, name, layer.get(name), default)
 
@@ -138,11 +138,11 @@ class Variables(Mapping[str, Any]):
 
         Args:
             value: anything from YAML.
-            where: the place to name when the value knows none.
-            name: what a secret found here is called.
+            where: the place to report if the value has none.
+            name: the name for a secret found here.
 
         Raises:
-            ConfigError: a template is wrong or uses what is not defined.
+            ConfigError: a template is wrong or uses an undefined variable.
             SecretError: a ``!vault`` value cannot be decrypted.
         """
         if isinstance(value, str):
@@ -177,10 +177,10 @@ class Variables(Mapping[str, Any]):
         return told_where(lambda: self._run(run(), name), self, where)
 
     def render_file(self, text: str, file: str, name: str = "template", said: Dialect = ()) -> str | Secret:
-        """Return a template file's text rendered; a `Secret` when a secret went into it.
+        """Return a template file's text rendered; a `Secret` if it uses a secret.
 
         Raises:
-            ConfigError: naming the template's own file and line.
+            ConfigError: the template is wrong; with its file and line.
         """
         from deployer.load import dialect, sandbox, shelf
 
@@ -194,7 +194,7 @@ class Variables(Mapping[str, Any]):
         """Return whether a bare expression, as in ``when``, is true.
 
         Raises:
-            ConfigError: it is no expression, or its value is not a boolean: nothing is guessed.
+            ConfigError: it is not an expression, or its value is not a boolean.
         """
         from deployer.load import naming, sandbox, shelf
 
@@ -204,7 +204,7 @@ class Variables(Mapping[str, Any]):
         run = partial(sandbox.condition, condition, ours=shelf.is_shipped(where))
         with listening() as heard:
             found = told_where(lambda: self._run(run(), "when"), self, where)
-        if hasattr(found, "wait"):  # a result that is not there yet
+        if hasattr(found, "wait"):  # a result that is not known yet
             found.wait()
         if not isinstance(found, bool | Bare):
             hint = "say what is meant: x | bool, x | length > 0, x is defined, x == …"

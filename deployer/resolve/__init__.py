@@ -1,4 +1,4 @@
-"""Play + variables (+ facts) → validated module instances for one host. Pure, but for the files that tasks name."""
+"""Play + variables (+ facts) → validated module instances for one host. Pure, except for files that tasks name."""
 
 from deployer.load.connection import CliConnection
 from deployer.resolve.action import Action, Choice, HostPlay, Limits

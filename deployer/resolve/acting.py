@@ -1,4 +1,4 @@
-"""One task, or one round of its loop, as the action that does it."""
+"""Turns a task, or one round of its loop, into actions."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Acting:
     """Makes actions of one host.
 
     Attributes:
-        play: and the others are those of `deployer.resolve.tasking.Tasking`.
-        acts: what it makes acts when it is its turn, and reads nothing ahead: handlers and hooks do.
-        doer: the host with whose variables it is done; another one than ``host`` where that one does it once for all.
+        play: this, and what is not listed, as in `deployer.resolve.tasking.Tasking`.
+        doer: the host whose variables are used; for ``run_once``, the host that runs the task for all.
+        acts: its actions act when it is their turn and read nothing before that, as handlers and hooks do.
     """
 
     play: Play
@@ -39,10 +39,10 @@ class Acting:
     acts: bool = False
 
     def actions(self, task: Task, variables: Variables, label: str) -> Iterator[Action]:
-        """Yield what a task does: one action, or those of all files in the directory that it copies.
+        """Yield the actions of a task: one, or one for each file of a directory that it copies.
 
         Raises:
-            ConfigError: anything about it is wrong.
+            ConfigError: the task has an error.
         """
         if task.module != "copy" or "src" not in task.args:
             yield self.action(task, variables, label)
@@ -60,10 +60,10 @@ class Acting:
             yield replace(found, hushed=found.hushed or heard.touched)
 
     def action(self, task: Task, variables: Variables, label: str, module: Module | None = None) -> Action:
-        """Return what a task does, with its module's arguments checked; ``module``: made already.
+        """Return the action of a task, with its arguments checked; ``module``: the module if it was made already.
 
         Raises:
-            ConfigError: anything about it is wrong.
+            ConfigError: the task has an error.
         """
         with listening() as heard:
             try:
@@ -83,7 +83,7 @@ class Acting:
         return replace(found, judge=ResultJudge.of(task, variables))
 
     def _where(self, task: Task, variables: Variables) -> tuple[Connection, Delegate | None, str | None, str | None]:
-        """Return how and where a task is done, as whom, and that one's home."""
+        """Return a task's connection, delegate, user, and that user's home."""
         once = self.doer.name != self.host.name
         connection = self.delegates.connection(self.doer) if once else self.connection
         on, place = delegated(task, variables, self.doer, connection, self.delegates)
@@ -120,7 +120,7 @@ class Acting:
 
 
 def waiting_for(task: Task, error: NotYet) -> Action:
-    """Return what stands for a task that cannot be resolved yet."""
+    """Return the action that stands for a task which cannot be resolved yet."""
     known = None if task.include or task.module in (*ACTS, *OF_OTHER_SYSTEMS) else module_class(task)
     restarts = task.include or task.module == "systemd" or (known and known.RESTARTS_NODES)
     reason = f"it uses {error.name!r}: {error.reason}"

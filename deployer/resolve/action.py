@@ -1,4 +1,4 @@
-"""What resolving gives: actions of one host, validated."""
+"""The result of resolving: the validated actions of one host."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Nothing(Module):
-    """What a skipped action does."""
+    """The module of a skipped action: does nothing."""
 
     def desired(self) -> State:
-        """Return that nothing is wanted."""
+        """Return an empty state."""
         return Present({})
 
     def probe(self) -> Sh:
@@ -29,7 +29,7 @@ class Nothing(Module):
         return Sh("")
 
     def parse(self, out: str) -> Observed:
-        """Return that nothing was seen."""
+        """Return an empty state."""
         del out
         return Present({})
 
@@ -44,31 +44,31 @@ NOTHING = Nothing()
 
 @dataclass(frozen=True, kw_only=True)
 class Awaiting(Nothing):
-    """A task that cannot be resolved before another one has run; ``name`` is what that one registers."""
+    """A task that cannot be resolved before another one has run; ``name``: the variable that this one registers."""
 
     name: str
     reason: str
 
     def probe(self) -> Sh:
-        """Say that nobody can know yet."""
+        """Return the text that answers "unknown"."""
         return sh("unknown {}", self.reason)
 
 
 class AwaitingRestart(Awaiting):
-    """The same of a task that may stop or start the host's nodes."""
+    """The same for a task that may stop or start the host's nodes."""
 
     RESTARTS_NODES: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
 class Delegate:
-    """Another machine than the host's own, on which something is done for it.
+    """A machine to which a host delegates tasks.
 
     Attributes:
-        name: of the host in the inventory; empty: this machine.
+        name: the inventory name of the machine; empty: this machine.
         become: whether programs run as root there.
-        host: None: this machine.
-        password: what sudo may be told on this machine.
+        host: the host of the inventory; None: this machine.
+        password: the password for sudo on this machine.
     """
 
     name: str
@@ -90,17 +90,17 @@ class Action:
         module: its validated arguments; does nothing when ``skip`` is set.
         notify: names of handlers, templated.
         user: the user it runs as instead of root (or instead of the login user); None for no change.
-        environment: variables it runs with; never secrets.
+        environment: environment variables for it; never secrets.
         timeout: seconds until its command is killed; None: the engine's default.
-        confirm: seconds within which a new login has to confirm what it does, or it goes back; 0: it is permanent.
-        undoes: the files that go back then.
+        confirm: seconds within which a new login has to confirm its change, or it is undone; 0: no confirmation.
+        undoes: the files that are restored then.
         skip: why it does not run (a condition, tags); empty when it does.
-        says: what a task says that changes nothing (``debug``).
-        flush: handlers that have been notified run here.
-        ends: nothing behind it runs.
-        judge: says what its result is worth, and is there where the result is registered or judged.
-        place: where it is done instead; None: on its host.
-        hushed: it uses what a task under ``no_log`` has registered.
+        says: the message of a task that changes nothing (``debug``).
+        flush: notified handlers run here.
+        ends: no later task runs.
+        judge: judges its result; None if the result is neither registered nor judged.
+        place: the machine it is delegated to; None: its host.
+        hushed: it uses a value that a task under ``no_log`` has registered.
     """
 
     task: Task
@@ -122,7 +122,7 @@ class Action:
 
     @property
     def waits(self) -> str:
-        """For which result it waits before it is known what it does; empty where that is known."""
+        """Why it has to wait for the result of another task before it can be resolved; empty if it is resolved."""
         return self.module.reason if isinstance(self.module, Awaiting) else ""
 
     @property
@@ -132,18 +132,18 @@ class Action:
 
     @property
     def answers(self) -> bool:
-        """Whether it only reads, and others may use what it has read."""
+        """Whether it only reads, and other tasks may use its result or its facts."""
         return self.module.READS and bool(self.task.result.register or self.facts)
 
     @property
     def hides(self) -> bool:
-        """Whether what it changes, and what it says when it fails, is not shown."""
+        """Whether its changes, and its output when it fails, are not shown."""
         return self.hushed or self.task.no_log
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which tags a person chose."""
+    """The tags that the user has chosen."""
 
     tags: frozenset[str]
     skip_tags: frozenset[str]
@@ -154,7 +154,7 @@ class Choice:
         return cls(frozenset(tags), frozenset(skip_tags))
 
     def chooses(self, task: Task) -> bool:
-        """Return whether a task and the includes around it are chosen, and not where its role is listed before."""
+        """Return whether a task and the includes around it are chosen, and no earlier listing of its role is."""
         every = all(self.takes(tags) for tags in (task.tags, *(gate.tags for gate in task.gates)))
         return every and not any(map(self.takes, task.twins))
 
@@ -170,12 +170,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a play says of its batches; all its hosts have to agree.
+    """The batch settings of a play; all its hosts have to agree.
 
     Attributes:
-        serial: hosts of each batch, the last one repeats; empty: all at once.
-        max_fail_percentage: of a batch; None: no such limit.
-        rollout: the fleet's words; their defaults where a host declares no nodes.
+        serial: number of hosts of each batch, the last one repeats; empty: all at once.
+        max_fail_percentage: the percentage of a batch that may fail; None: no such limit.
+        rollout: the fleet's ``rollout``; the defaults if a host declares no nodes.
     """
 
     serial: tuple[int | str, ...] = ()
@@ -184,7 +184,7 @@ class Limits:
 
 
 Heard: TypeAlias = Mapping[str, Mapping[str, Any] | None]
-"""What handlers have given, by their names; None of one that does not run before those behind it."""
+"""Results of handlers by name; None for one that does not run before the handlers that use its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +193,13 @@ class HostPlay:
 
     Attributes:
         become: whether programs run as root through sudo.
-        fleet: what this host declares, and what all members of its cluster declare, itself included.
+        fleet: what this host declares, and what all members of its cluster declare, including itself.
         before_switch: hooks before its nodes are switched.
-        after_start: hooks when they are well again.
-        limits: what the play says of batches, rendered for this host.
-        failures: of tasks in blocks, as far as it was resolved in view of them.
+        after_start: hooks after they are healthy again.
+        limits: the batch settings, rendered for this host.
+        failures: failures of tasks in blocks that were known when it was resolved.
         again: resolves the play once more, with the results of actions by their place among ``actions``, failures, and
-            what handlers have given, by their names.
+            results of handlers by name.
     """
 
     host: Host
@@ -215,7 +215,7 @@ class HostPlay:
     again: Callable[[Mapping[int, Mapping[str, Any]], tuple[Failure, ...], Heard], HostPlay] | None = None
 
     def with_handlers(self, fresh: tuple[Action, ...]) -> tuple[Action, ...]:
-        """Return its handlers as they were, but of those that wait and of those that are new what ``fresh`` has."""
+        """Return its handlers, with those that wait replaced by those of ``fresh``, and new ones of ``fresh`` added."""
         kept = [handler for handler in self.handlers if not handler.waits]
         names = {handler.task.name for handler in kept}
         every = (*kept, *(handler for handler in fresh if handler.task.name not in names))

@@ -1,6 +1,6 @@
 """Tasks that change no host: ``set_fact``, ``include_vars``, ``assert``, ``fail``, ``debug``, ``meta``.
 
-All of them are answered before anything is changed, from what is known then: variables and facts.
+All of them run before anything is changed, and use what is known then: variables and facts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _META: Mapping[str, str] = {
 
 
 def wrong_words(task: Task) -> Iterator[ConfigError]:
-    """Yield what is wrong with the words of such a task, as far as it shows before anything is rendered."""
+    """Yield the errors in such a task's arguments that can be found before anything is rendered."""
     known = _WORDS.get(task.module, ())
     for word in task.args if known else ():
         if word not in known:
@@ -57,16 +57,16 @@ def wrong_words(task: Task) -> Iterator[ConfigError]:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Answers such tasks on one host; ``put`` takes what they set: facts, and variables of files."""
+    """Runs such tasks for one host; ``put`` stores what they set: facts, and variables of files."""
 
     sources: Sources
     put: Callable[..., None]
 
     def answer(self, task: Task, scope: Variables, label: str) -> Action:
-        """Return what a task says, as an action that does nothing.
+        """Run a task and return its message as an action that does nothing.
 
         Raises:
-            ConfigError: an assertion does not hold, the task fails, or a word of it is wrong.
+            ConfigError: an assertion does not hold, the task fails, or one of its arguments is wrong.
         """
         done: Mapping[str, Callable[[Task, Variables, str], Action]] = {
             "assert": self._assert,
@@ -150,9 +150,9 @@ class Answers:
 
 
 def _shown(task: Task, scope: Variables, said: Any, *, bare: bool = False) -> str:
-    """Return a text as a report shows it: never a secret, and nothing where nothing may be shown.
+    """Return a text for the report, without secrets, and hidden under ``no_log``.
 
-    ``bare``: that it cannot be rendered is what is shown.
+    ``bare``: if it cannot be rendered, show the error instead of raising it.
     """
     with listening() as heard:
         try:

@@ -1,4 +1,4 @@
-"""As whom a task is done: as root, as another user, or as whoever logs in; in Ansible's order of who says so."""
+"""The user that a task runs as: root, another user, or the login user; with Ansible's precedence."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ OF_ROOT = (
     *("locale_gen", "mount", "package", "rabbitmq_plugin", "rabbitmq_policy", "rabbitmq_user", "rabbitmq_vhost"),
     *("release", "sysctl", "systemd", "systemd_unit", "timezone", "user"),
 )
-"""Modules whose changes nobody but root can make."""
+"""Modules whose changes only root can make."""
 BECOME = "ansible_become"
-"""The variable that is stronger than any keyword."""
+"""The variable that overrides the keyword ``become``."""
 BECOME_USER = "ansible_become_user"
-"""The same of ``become_user``, in the variables of plays, roles and tasks; inventories cannot say it."""
+"""The same for ``become_user``, in variables of plays, roles and tasks; inventories cannot set it."""
 
 
 def may_become(task: Task) -> bool:
@@ -36,18 +36,18 @@ def becomes_another(
 ) -> bool:
     """Return whether a task becomes root or another user.
 
-    The variable ``ansible_become`` is stronger than the words of the task, of what is around it and of the play, and
-    those are stronger than the command line.
+    The variable ``ansible_become`` overrides the keyword at the task, its blocks, its role and the play; the keyword
+    overrides the command line.
 
     Args:
-        task: as written; it has the word of what is around it where it has none of its own. Or the play, for its facts.
-        variables: what names mean in it.
-        on: how the machine is reached on which it is done.
-        every: what the command line says.
-        elsewhere: that machine is another one than the host, whose variables these are.
+        task: as written; a task without the keyword has that of what is around it. Or the play, for its facts.
+        variables: its variables.
+        on: the connection to the machine on which it runs.
+        every: the command line's ``--become``.
+        elsewhere: it is delegated, so the machine is not the host of the variables.
 
     Raises:
-        ConfigError: what is said is neither true nor false.
+        ConfigError: a value is neither true nor false.
     """
     with At(task.mark):
         strongest = on.inventory_becomes
@@ -60,16 +60,16 @@ def becomes_another(
 
 
 def user_of(task: Task | Play, variables: Variables, on: Connection, *, another: bool) -> str | None:
-    """Return the user a task is done as, where that is another than its machine's programs run as.
+    """Return the user that a task runs as; None if it is the user that programs run as on its machine.
 
     Args:
         task: as written.
-        variables: what names mean in it.
-        on: how the machine is reached on which it is done.
-        another: what `becomes_another` says.
+        variables: its variables.
+        on: the connection to the machine on which it runs.
+        another: the result of `becomes_another`.
 
     Raises:
-        ConfigError: ``become_user`` names no user, or it was not known before that anybody becomes another one there.
+        ConfigError: ``become_user`` is not a user name, or ``become`` was not known when the connection was made.
     """
     with At(task.mark):
         if not on.become:
@@ -82,7 +82,7 @@ def user_of(task: Task | Play, variables: Variables, on: Connection, *, another:
         if not another:
             user = _login(on)
         else:
-            said = variables.get(BECOME_USER)  # stronger, too
+            said = variables.get(BECOME_USER)  # overrides the keyword, too
             said = _innermost(task, variables, "become_user") if said is None else said
             if said is None:
                 return None
@@ -93,7 +93,7 @@ def user_of(task: Task | Play, variables: Variables, on: Connection, *, another:
 
 
 def _innermost(task: Task | Play, variables: Variables, word: str) -> Any:
-    """Return what a task says, rendered; where that is ``omit``, what is said around it; None where nobody says it."""
+    """Return a task's keyword, rendered; if that is ``omit``, the one of what is around it; None if there is none."""
     around = task.become_around if isinstance(task, Task) else ()
     for become, user in ((task.become, task.become_user), *around):
         said = become if word == "become" else user
@@ -104,10 +104,10 @@ def _innermost(task: Task | Play, variables: Variables, word: str) -> Any:
 
 
 def check_may_act(task: Task, user: str) -> None:
-    """Refuse what a user would do whatever the host says, such as a restart, and only root can.
+    """Refuse a task that always acts, such as a restart, and needs root, but runs as another user.
 
     Raises:
-        ConfigError: it is so.
+        ConfigError: this is such a task.
     """
     if task.module in OF_ROOT and user != LOGIN_USER and not any(block.rescues for block, _ in task.blocks):
         hint = "give it become: true, as the others have it that are root's"
@@ -117,7 +117,7 @@ def check_may_act(task: Task, user: str) -> None:
 
 
 def _login(on: Connection) -> str:
-    """Return who logs in; on this machine that is whoever runs this."""
+    """Return the login user; on this machine, the user that runs deployer."""
     if on.local:
         return "root" if os.geteuid() == 0 else LOGIN_USER
     return on.user or LOGIN_USER

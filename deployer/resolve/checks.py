@@ -1,4 +1,4 @@
-"""What must hold among the actions of one host."""
+"""Checks that need several actions of one host."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check_handlers(actions: Sequence[Action], handlers: Sequence[Action]) -> Non
 
 
 def check_acts(actions: Sequence[Action], handlers: Sequence[Action], *, strict: bool) -> None:
-    """Refuse an end state without an act among handlers and hooks; if ``strict``, acts without one among the tasks.
+    """Refuse handlers and hooks that do nothing when they run; if ``strict``, also tasks that run every time.
 
     Raises:
         ConfigError: with what to write instead.
@@ -48,7 +48,7 @@ def check_acts(actions: Sequence[Action], handlers: Sequence[Action], *, strict:
 
 
 def _acts(handler: Action) -> bool:
-    """Return whether a handler does something; of one that waits, whether its module may."""
+    """Return whether a handler does something; for a handler that waits, whether its module may."""
     if not handler.waits:
         return bool(handler.module.act()) and bool(handler.task.result.register or not handler.module.READS)
     return not is_module(handler.task.module) or class_of(handler.task.module).act is not Module.act

@@ -1,4 +1,4 @@
-"""Which tasks wait for a new login to confirm them: those that say so, and those that could cut one off."""
+"""Which tasks a new login has to confirm: those with ``confirm``, and those that could cut off the login."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deployer.model import Connection, Task
 from deployer.modules import Module
 
 CONFIRM_WITHIN = 60
-"""Seconds within which what could cut off a login has to be confirmed, where a task does not say."""
+"""Seconds within which such a task has to be confirmed, if it does not set ``confirm``."""
 _LONGEST = 3600
 _TIME = re.compile(r"([1-9][0-9]{0,4})(s|m|)", re.ASCII)
 _FILES = (
@@ -24,7 +24,7 @@ SSHD_STARTS = (
     *("/etc/default/ssh", "/etc/sysconfig/sshd", "/etc/systemd/system/ssh.*", "/etc/systemd/system/ssh@*"),
     *("/etc/systemd/system/sshd.*", "/etc/systemd/system/sshd@*"),
 )
-"""Patterns of the files that say how sshd is started: it has read them anew when it has been."""
+"""Patterns of files that decide how sshd is started; it reads them again only at a start."""
 _RISKY = (
     *SSHD_STARTS,
     *("/etc/ssh/*", "*/.ssh", "*/.ssh/authorized_keys*", "/etc/sudoers", "/etc/sudoers.d", "/etc/sudoers.d/*"),
@@ -38,17 +38,17 @@ _HARMLESS = ("/etc/ssh/ssh_config", "/etc/ssh/ssh_config.d/*", "/etc/ssh/ssh_kno
 
 
 def undoable(task: Task, module: Module) -> tuple[str, ...]:
-    """Return the files that are put back when what a task has changed is taken back; none where nobody could."""
+    """Return the files that are restored when a task's change is undone; none if it cannot be undone."""
     if task.module in ("user", "group"):
         return _ACCOUNTS
     return module.touches() if task.module in _FILES and not getattr(module, "generations", None) else ()
 
 
 def confirm_of(task: Task, variables: Variables, module: Module, found: Connection, user: str | None) -> int:
-    """Return how many seconds a task waits for its confirmation; 0 when it does not.
+    """Return the seconds within which a task has to be confirmed; 0 when it need not be.
 
     Raises:
-        ConfigError: it is no time, or nobody could take back what the task does.
+        ConfigError: ``confirm`` is not a time, or the task cannot be undone.
     """
     paths = undoable(task, module)
     where = mark_of(task.confirm, task.mark)

@@ -1,4 +1,4 @@
-"""``~`` at the begin of a path on a host: the home of whoever a task runs as, where anybody knows it ahead."""
+"""``~`` at the beginning of a path on a host: the home of the user that a task runs as, if it is known in advance."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from deployer.sh import LOGIN_USER
 from deployer.syntax import truth
 
 ROOTS = "/root"
-"""Where root lives."""
+"""The home of root."""
 _PATHS = ("path", "paths", "dest", "src", "chdir", "creates", "removes")
 
 
 def home_of(user: str | None, on: Connection, variables: Variables, *, elsewhere: bool) -> str | None:
-    """Return the home of whoever a task runs as; None where only the host knows it.
+    """Return the home of the user that a task runs as; None if only the host knows it.
 
     Args:
-        user: whom it runs as, where that is not whom the play's programs run as.
-        on: how the machine is reached on which it is done.
-        variables: the facts of the host may be among them.
-        elsewhere: that machine is another one than the host, whose facts these are not.
+        user: the user it runs as; None: the user that programs run as.
+        on: the connection to the machine on which it runs.
+        variables: its variables, which may contain the host's facts.
+        elsewhere: it is delegated, so that the facts are not those of the machine.
     """
     who = user or ("root" if on.become else on.user)
     if who == "root":
@@ -40,17 +40,17 @@ def home_of(user: str | None, on: Connection, variables: Variables, *, elsewhere
 
 
 def at_homes(cls: type[Module], key: str, value: Any, home: str | None, args: Mapping[str, Any]) -> Any:
-    """Return an argument with the home for ``~``, where it is a path on the host; any other stays.
+    """Return an argument with ``~`` replaced by the home, if it is a path on the host; others stay as they are.
 
     Args:
         cls: the module.
         key: the argument's name.
         value: as written or rendered.
-        home: of whoever the task runs as; None: nobody knows.
+        home: the home of the user that the task runs as; None: not known.
         args: all arguments.
 
     Raises:
-        ConfigError: only the host knows whose home it is.
+        ConfigError: only the host knows this home.
     """
     if key not in _PATHS:
         return value
@@ -60,7 +60,7 @@ def at_homes(cls: type[Module], key: str, value: Any, home: str | None, args: Ma
         return value
     there = args.get(cls.ON_HOST) if cls.ON_HOST else False
     if key in cls.SOURCES and not (there is True or truth(there)):
-        return value  # it lies on this machine, where it is looked for
+        return value  # a file on this machine
     name, slash, rest = value[1:].partition("/")
     if name not in ("", "root") or not (home or name):
         whose = f"the home of {name}" if name else "the home of whoever this runs as"

@@ -1,4 +1,4 @@
-"""One host's play: its tasks, handlers and hooks as actions, and what is checked of all of them together."""
+"""One host's play: its tasks, handlers and hooks as actions, and the checks that need all of them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from deployer.resolve.tasking import UNCHOSEN, Tasking
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a host has come in a play, as far as resolving it depends on that.
+    """What is known of a host when its play is resolved.
 
     Attributes:
-        facts: what the host says of itself; None: it was not asked. Never templated.
-        tasks: False leaves tasks and handlers out, for a run that makes its own.
-        hooks: False leaves hooks out, too.
-        results: what actions have given so far, by their place among those of the play.
-        failures: of those in blocks.
-        heard: what handlers have given so far.
+        facts: the host's facts, never templated; None: it was not asked.
+        tasks: False leaves out tasks and handlers, for a run that makes its own.
+        hooks: False leaves out hooks, too.
+        results: results of actions so far, by their place among those of the play.
+        failures: failures of tasks in blocks so far.
+        heard: results of handlers so far.
     """
 
     facts: Mapping[str, Any] | None
@@ -43,27 +43,27 @@ class Progress:
 
 
 class Lists(NamedTuple):
-    """What a play wants of one host."""
+    """The actions of a play on one host."""
 
     actions: tuple[Action, ...]
     handlers: tuple[Action, ...]
     before_switch: tuple[Action, ...]
     after_start: tuple[Action, ...]
     failures: tuple[Failure, ...]
-    """Those that were known, and those of tasks that fail by their own word."""
+    """The failures that were known, and those of ``fail`` and ``assert`` tasks."""
 
     @classmethod
     def of(cls, play: Play, choice: Choice, progress: Progress, tasking: Callable[..., Tasking]) -> Lists:
-        """Return the actions of a play's tasks.
+        """Return the actions of a play.
 
         Args:
             play: as loaded.
-            choice: the tags that were chosen; they count for tasks alone.
-            progress: how far the host has come.
-            tasking: what takes tasks of the host.
+            choice: the chosen tags; they count only for tasks.
+            progress: what is known of the host.
+            tasking: makes the `Tasking` of the host.
 
         Raises:
-            ConfigError: what is written is wrong; `Problems` has all of it.
+            ConfigError: the project has an error; `Problems` has all errors.
         """
         problems, failures = Gathering(), list(progress.failures)
         made = partial(_actions, problems=problems)
@@ -77,7 +77,7 @@ class Lists(NamedTuple):
             made(tasking(choice=None), play.turns.after_start if progress.hooks else ()),
             (),
         )
-        # What waits for a task that is wrong is no error of its own.
+        # A task that waits for one with an error has no error of its own.
         problems.found = [error for error in problems.found if not isinstance(error, NotYet)] or problems.found
         problems.check()
         return found._replace(failures=tuple(failures))
@@ -85,7 +85,7 @@ class Lists(NamedTuple):
     def check(
         self, own: Declaration | None, units: Callable[[Host], frozenset[str]], *, become: bool, strict: bool
     ) -> None:
-        """Check what only all of them together show: handlers that are missing, what is declared twice, and so on.
+        """Run the checks that need all actions: missing handlers, files declared twice, and so on.
 
         Raises:
             ConfigError: with the place of the task.
@@ -99,7 +99,7 @@ class Lists(NamedTuple):
 
 
 def _actions(tasking: Tasking, tasks: Iterable[Task], problems: Gathering) -> tuple[Action, ...]:
-    """Return what tasks want; what is wrong in one goes to ``problems``."""
+    """Return the actions of tasks; their errors go to ``problems``."""
     actions: list[Action] = []
     for task in tasks:
         with problems.going_on():
@@ -115,15 +115,15 @@ def _handlers(
 ) -> tuple[Action, ...]:
     """Return the handlers of a play.
 
-    One that uses what is not defined on this host is no error where no task of the host can notify it: Ansible looks
-    at a handler only when it runs. One that uses a result that is not known yet waits for it,
-    and so does one that uses what a known result lacks: where nothing wakes it, nobody asks.
+    A handler that uses an undefined variable is no error if no task of the host can notify it: Ansible renders a
+    handler only when it runs. A handler that uses a result which is not known yet waits for it. So does one that uses
+    a key that a known result does not have: this matters only if it is notified.
 
     Args:
-        tasking: of the host, with the play as far as it is known.
-        actions: what the host's tasks are.
-        problems: where errors go.
-        heard: what handlers have given so far.
+        tasking: the host's tasking, with the play as far as it is known.
+        actions: the actions of the host's tasks.
+        problems: gets the errors.
+        heard: results of handlers so far.
     """
     found: list[Action] = []
     for task in tasking.play.handlers:
@@ -133,7 +133,7 @@ def _handlers(
                 found += own
                 _register(tasking, task, own, actions, heard)
             except NotYet as error:
-                if task.include:  # nobody knows what it brings
+                if task.include:  # the handlers that it includes are not known
                     raise
                 found.append(_waiting(tasking, task, error))
                 _register(tasking, task, found[-1:], actions, heard)
@@ -154,14 +154,14 @@ def _register(
     actions: Sequence[Action],
     heard: Heard,
 ) -> None:
-    """Let those behind a handler see what it registers; where nothing notifies it, they see what is there without it.
+    """Set the variable that a handler registers, for the handlers after it; not if nothing notifies the handler.
 
     Args:
-        tasking: of the host.
+        tasking: the host's tasking.
         task: the handler.
         own: its actions.
-        actions: what the host's tasks are.
-        heard: what handlers have given so far.
+        actions: the actions of the host's tasks.
+        heard: results of handlers so far.
     """
     name = task.result.register
     if not name or (task.name in heard and heard[task.name] is None):
@@ -179,14 +179,14 @@ def _register(
 
 
 def _waiting(tasking: Tasking, task: Task, error: NotYet) -> Action:
-    """Return what stands for a handler whose result is not there: not yet, or not with what only a change gives."""
+    """Return the action that stands for a handler which uses a result, or a key of one, that is not there yet."""
     label = label_of(task, tasking.scopes.task(tasking.host, task))
     notify = tuple(name for name in task.notify if "{{" not in name)
     return replace(waiting_for(task, error), label=label, notify=notify)
 
 
 def _may_notify(play: Play, actions: Sequence[Action], handler: Task) -> bool:
-    """Return whether a handler may be notified on a host, now or when more is known."""
+    """Return whether a task or another handler of the host may notify a handler, now or when more is known."""
     live = [one for one in actions if not one.skip.startswith("not: ") and one.skip != UNCHOSEN]
     if any(isinstance(one.module, Awaiting) and one.task.include for one in live):
         return True

@@ -1,4 +1,4 @@
-"""What a task's result is worth (``changed_when``, ``failed_when``, ``until`` …), and what ``register`` holds of it."""
+"""Judges a task's result (``changed_when``, ``failed_when``, ``until`` …), and makes the value of ``register``."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class ResultJudge:
 
     @property
     def lenient(self) -> bool:
-        """Whether its status alone does not say that it failed."""
+        """Whether a status other than 0 does not yet mean that the task has failed."""
         return self.ignores or self.waits or self.task.result.failed_when is not None
 
     def judged(self, result: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a result with ``changed`` and ``failed`` as the task's words have it.
+        """Return a result with ``changed`` and ``failed`` set by the task's conditions.
 
         Raises:
             ConfigError: a condition is wrong.

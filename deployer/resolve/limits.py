@@ -1,4 +1,4 @@
-"""What a play and its fleet say of batches, rendered and checked; which hosts are walked together."""
+"""The batch settings of a play and its fleet, rendered and checked; and which hosts are walked together."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def limits(turns: BatchSettings, variables: Variables, rollout: Rollout | None) 
     """Return a host's limits.
 
     Args:
-        turns: the play's words as written.
-        variables: what names mean in them.
-        rollout: the fleet's words; None where the host declares no nodes.
+        turns: the play's settings as written.
+        variables: the host's variables.
+        rollout: the fleet's ``rollout``; None if the host declares no nodes.
 
     Raises:
-        ConfigError: a size or a percentage is none; with its place.
+        ConfigError: a size or a percentage is wrong; with its place.
     """
 
     def read(word: str, hint: Any, raw: Any) -> Any:
@@ -45,7 +45,7 @@ def limits(turns: BatchSettings, variables: Variables, rollout: Rollout | None) 
 def batch_sizes(serial: Sequence[int | str], total: int) -> Iterator[int]:
     """Yield the sizes of batches for ``total`` hosts, without end: the last one repeats.
 
-    A share is of all hosts, rounded down, and at least one host. Without sizes all hosts are one batch.
+    A percentage is of all hosts, rounded down, but at least one host. Without sizes, all hosts are one batch.
     """
     wanted = [max(1, int(grammar.amount(size, total))) for size in serial] or [max(1, total)]
     yield from wanted
@@ -54,7 +54,7 @@ def batch_sizes(serial: Sequence[int | str], total: int) -> Iterator[int]:
 
 
 def batch_of(hosts: Sequence[str], serial: Sequence[int | str], name: str) -> Sequence[str]:
-    """Return the batch in which a host is; it alone, where it is none of these hosts."""
+    """Return the batch that contains a host; only the host itself if it is not one of ``hosts``."""
     left = list(hosts) if name in hosts else [name]
     for size in batch_sizes(serial, len(hosts)):
         if name in left[:size]:
@@ -66,20 +66,20 @@ def batch_of(hosts: Sequence[str], serial: Sequence[int | str], name: str) -> Se
 def walked_together(
     connection: Callable[[Host], Connection], declares: Callable[[Host], bool], hosts: Sequence[Host]
 ) -> list[Sequence[Host]]:
-    """Return a play's hosts as they are walked together: of several names of this machine one after the other.
+    """Return a play's hosts in groups to walk together; several names of this machine go one after the other.
 
-    All hosts are planned before any is changed, so a plan for one name would rest on what another is about to change.
-    Those that declare a fleet go first and together, and several are refused: nodes of one machine belong under one
-    name.
+    All hosts of a group are planned before any is changed, so the plan for one name of this machine would not see what
+    another is about to change. Hosts that declare a fleet go first and together; several such names of this machine are
+    refused later, because all nodes of one machine belong under one name.
 
     Args:
-        connection: how a host is reached; may raise ConfigError.
+        connection: returns the connection of a host; may raise ConfigError.
         declares: whether a host declares a fleet.
-        hosts: of the play.
+        hosts: the hosts of the play.
     """
 
     def here(host: Host) -> bool:
-        with suppress(ConfigError):  # told where the host is walked
+        with suppress(ConfigError):  # reported when the host is walked
             return connection(host).local
         return False
 

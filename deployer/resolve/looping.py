@@ -1,4 +1,4 @@
-"""What a loop goes through, once its templates are rendered: Ansible's ``with_…`` forms, item by item."""
+"""The items of a loop after its templates are rendered, for ``loop`` and Ansible's ``with_…`` forms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deployer.load.template import Layer, Variables
 from deployer.model import Task
 
 MOST = 10_000
-"""How many rounds one loop may have."""
+"""The most rounds that one loop may have."""
 _SHORT = re.compile(r"(?:(0?x?[0-9a-f]+)-)?(0?x?[0-9a-f]+)(?:/(\d+))?(?::(.+))?", re.IGNORECASE)
 
 
@@ -24,11 +24,11 @@ def items_of(task: Task, variables: Variables, sources: Sources) -> Sequence[Any
     """Return the items of a task's loop.
 
     Raises:
-        ConfigError: the loop does not give what its form takes.
+        ConfigError: the value does not fit the form of the loop.
     """
     form = task.control.form
     value = variables.render(task.loop, task.mark, "loop")
-    if hasattr(value, "wait"):  # a result that is not there yet
+    if hasattr(value, "wait"):  # a result that is not known yet
         value.wait()
     with At(mark_of(task.loop, task.mark)):
         if form == "loop":
@@ -45,7 +45,7 @@ def items_of(task: Task, variables: Variables, sources: Sources) -> Sequence[Any
 
 
 def rounds(task: Task, items: Sequence[Any]) -> Iterator[tuple[Any, Layer]]:
-    """Yield each item with the variables of its round: the item, its index, and ``ansible_loop`` where it is wanted."""
+    """Yield each item with the variables of its round: item, index, and ``ansible_loop`` if ``extended`` is set."""
     control = task.control
     for i, item in enumerate(items):
         values = {control.var: item, "ansible_loop_var": control.var}
@@ -65,7 +65,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _items(value: Any) -> list[Any]:
-    """Return a list with the lists in it opened, one level deep."""
+    """Return a list, flattened by one level."""
     return [inner for item in _list(value) for inner in _list(item)]
 
 
@@ -83,7 +83,7 @@ def _dict(value: Any) -> Iterator[Any]:
 
 def _nested(value: Any) -> Iterator[Any]:
     first, *rest = [_list(part) for part in _list(value)]
-    for part in rest:  # each is opened when it is joined, and the whole once more at the end, as in Ansible
+    for part in rest:  # flattened at each step, and once more at the end, as in Ansible
         first = [_items([one, other]) for one in first for other in part][: MOST + 1]
     yield from (_items(one) for one in first)
 
@@ -120,7 +120,7 @@ def _subelements(value: Any) -> Iterator[Any]:
 
 
 def _without(item: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
-    """Return an item without the list that is gone through, as Ansible hands it out."""
+    """Return an item without the list of its subelements, as Ansible does."""
     name, *rest = path
     if not rest:
         return {key: value for key, value in item.items() if key != name}
@@ -170,7 +170,7 @@ _FORMS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def _globbed(value: Any, task: Task, sources: Sources) -> list[str]:
-    """Return the files on this machine that patterns match, each pattern's in order of their names."""
+    """Return the files on this machine that match patterns; those of each pattern are sorted by name."""
     from deployer.load.lookups import files_matching
 
     places = sources.places("files", task)
@@ -178,7 +178,7 @@ def _globbed(value: Any, task: Task, sources: Sources) -> list[str]:
 
 
 def _first(value: Any, task: Task, sources: Sources) -> list[str]:
-    """Return the first file on this machine that is there."""
+    """Return the first of the files that exists on this machine."""
     folder = {"template": "templates", "include_vars": "vars", "include_tasks": "tasks"}.get(task.module, "files")
     names: list[str] = []
     skip = False

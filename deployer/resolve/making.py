@@ -1,4 +1,4 @@
-"""One task's arguments, templated → a validated module instance."""
+"""Makes a validated module instance from a task's templated arguments."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ELSEWHERE = (
     " --ansible-fallback"
 )
 _INTO = ("copy", "template")
-"""Modules whose file goes into the directory that ``dest`` is."""
+"""Modules that put their file into ``dest`` if that is a directory."""
 _DIGITS = re.compile("0[0-7]{3}")
 
 
@@ -41,7 +41,7 @@ def module_class(task: Task) -> type[Module]:
     """Return the class of a task's module.
 
     Raises:
-        ConfigError: there is none of that name; with the nearest name.
+        ConfigError: there is no module of that name; with the nearest name.
     """
     if task.module in OF_OTHER_SYSTEMS:
         hint = f"{instead(task.module)}; a condition may leave it out: when: ansible_os_family == 'RedHat'"
@@ -58,12 +58,12 @@ def module_class(task: Task) -> type[Module]:
 
 
 def facts_of(task: Task) -> tuple[str, ...]:
-    """Return the names of the facts that a task reads, as far as its arguments tell them as they are written."""
+    """Return the names of the facts that a task reads, as far as its unrendered arguments show them."""
     return modules.class_of(task.module).facts_of(task.args) if modules.is_module(task.module) else ()
 
 
 def judge(task: Task) -> Iterator[ConfigError]:
-    """Yield what is wrong with a task's module and arguments, as far as it shows before anything is rendered."""
+    """Yield the errors in a task's module and arguments that can be found before anything is rendered."""
     if task.module in ACTS:
         from deployer.resolve.acts import wrong_words
 
@@ -93,7 +93,7 @@ def judge(task: Task) -> Iterator[ConfigError]:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes module instances from tasks; ``folders``: directories that tasks before it make, each with its machine."""
+    """Makes module instances from tasks; ``folders``: directories that earlier tasks make, each with its machine."""
 
     sources: Sources
     vaults: Vaults
@@ -103,7 +103,7 @@ class Maker:
     def make(self, task: Task, variables: Variables, home: str | None = ROOTS, place: str = "") -> Module:
         """Return the module of a task with its arguments templated, its sources read and everything checked.
 
-        ``home`` is that of whoever it runs as; None where nobody knows it.
+        ``home``: the home of the user that it runs as; None if it is not known.
 
         Raises:
             ConfigError: an argument is wrong; with its place.
@@ -111,7 +111,7 @@ class Maker:
         cls, args, given = module_class(task), task.args, dict[str, Any]()
         marks, own, both = marks_of(args), mark_of(args, task.mark), ChainMap(given, dict(args))
         with At() as at:
-            for key, raw in sorted(args.items(), key=lambda word: word[0] != cls.ON_HOST):  # it says where src lies
+            for key, raw in sorted(args.items(), key=lambda word: word[0] != cls.ON_HOST):  # it decides where src is
                 at.where = where = marks.get(key, own)
                 value = variables.render(_mode(key, raw, args), where, key)
                 if not (value is OMIT or says_none(cls, key, raw, value) or is_silent(task.module, key, value)):
@@ -152,10 +152,10 @@ class Maker:
 
 
 def environment_of(task: Task, variables: Variables) -> dict[str, str]:
-    """Return the environment a task runs with.
+    """Return the environment variables of a task.
 
     Raises:
-        ConfigError: a name is no name of a variable, or a value is a secret or no text.
+        ConfigError: a name is not a valid variable name, or a value is a secret or not text.
     """
     found = {}
     for name, raw, where in _environment(task, variables):
@@ -172,7 +172,7 @@ def environment_of(task: Task, variables: Variables) -> dict[str, str]:
 
 
 def _environment(task: Task, variables: Variables) -> Iterator[tuple[str, Any, Any]]:
-    """Yield names, values and places of an environment; what stands under a template is what that gives."""
+    """Yield names, values and places of an environment; a name that is a template is rendered to a mapping."""
     for name, raw in task.environment.items():
         where = _at(task.environment, name, task)
         if "{{" not in name:
@@ -186,10 +186,10 @@ def _environment(task: Task, variables: Variables) -> Iterator[tuple[str, Any, A
 
 
 def timeout_of(task: Task, variables: Variables) -> int | None:
-    """Return how many seconds a task's command may take; None where it does not say.
+    """Return the seconds that a task's command may take; None if it does not set ``timeout``.
 
     Raises:
-        ConfigError: it is no number of seconds, or the module runs no command of a person.
+        ConfigError: it is not a number of seconds, or the module does not run a command of the user.
     """
     if task.timeout is None:
         return None
@@ -209,7 +209,7 @@ def _at(values: Mapping[str, Any], key: str, task: Task) -> Any:
 
 
 def _mode(key: str, value: Any, args: Mapping[str, Any]) -> Any:
-    """Return an argument, with the symbols of a mode turned into digits."""
+    """Return an argument; a symbolic mode is turned into digits."""
     if (key != "mode" and not key.endswith("_mode")) or (isinstance(value, str) and _DIGITS.fullmatch(value)):
         return value
     from deployer.resolve.modes import mode_of

@@ -1,4 +1,4 @@
-"""Which hosts share a cluster, and what each of them declares; every host's words are evaluated once."""
+"""Which hosts share a cluster, and what each of them declares; each host's declaration is evaluated once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FLEET_WORDS: tuple[str, ...] = tuple(field.name for field in describe(FleetSetti
 
 
 class _Late(Mapping[str, Any]):
-    """Values of a layer that are made when somebody looks at them."""
+    """Values of a layer that are made when they are used."""
 
     def __init__(self, makers: Mapping[str, Callable[[], Any]]) -> None:
         self._makers = makers
@@ -48,10 +48,10 @@ class Members:
 
     Args:
         inventory: all hosts.
-        play: whose hosts are asked for.
-        scopes: what names mean on each host.
-        vaults: decrypts what is encrypted.
-        needs: what is read.
+        play: the play with the hosts.
+        scopes: the variables of each host.
+        vaults: decrypts encrypted values.
+        needs: how much is read.
     """
 
     def __init__(self, inventory: Inventory, play: Play, scopes: Scopes, vaults: Vaults, needs: FleetNeeds) -> None:
@@ -63,23 +63,23 @@ class Members:
 
     @cached_property
     def of_play(self) -> Mapping[str, Declaration]:
-        """What the hosts of the play declare, whatever ``--limit`` says; hosts that declare nothing are left out.
+        """The declarations of the play's hosts, regardless of ``--limit``; hosts that declare nothing are left out.
 
         Raises:
-            ConfigError: a word is wrong, or hosts cannot form the cluster they declare.
+            ConfigError: a word is wrong, or hosts cannot form the cluster that they declare.
         """
         return self._of_play(self._as_needed)
 
     @cached_property
     def all(self) -> Mapping[str, Declaration]:
-        """What every member of the play's clusters declares."""
+        """The declarations of all members of the play's clusters."""
         found = self._and_others(self.of_play, self._as_needed)
         check_members(tuple(found.values()))
         return found
 
     @cached_property
     def _outlines(self) -> Mapping[str, Declaration]:
-        """Who the members are: their names, addresses and ports, known before the environment, which may use them."""
+        """The members' names, addresses and ports; evaluated before the environment, which may use them."""
         return self._and_others(self._of_play(self._outline), self._outline)
 
     @property
@@ -102,7 +102,7 @@ class Members:
         return found
 
     def fleet(self, host: Host) -> tuple[Declaration | None, tuple[Declaration, ...]]:
-        """Return what a host declares, and what the members of its cluster declare, itself included."""
+        """Return what a host declares, and what all members of its cluster declare, including itself."""
         own = self.all.get(host.name)
         if own is None:
             return None, ()
@@ -115,7 +115,7 @@ class Members:
         return self._rosters[key]
 
     def _cluster_name(self, host: Host) -> str | None:
-        """Return the cluster an outside host's inventory variables name; nothing else of them is looked at."""
+        """Return the cluster that an outside host's inventory variables name, without evaluating anything else."""
         variables = self._scopes.host(host)
         for word in ("cluster", "release"):
             raw = host.vars.get(word)
@@ -128,13 +128,13 @@ class Members:
     def _declare(self, host: Host, variables: Variables) -> Declaration | None:
         _refuse_misspelt(variables, host.mark)
         own = variables.over(Layer(_Late({"cluster": lambda: self._cluster(host, variables)}), final=True))
-        # Whom to tell is read by what tells: its secrets are nobody else's business.
+        # Only the code that sends notifications reads `notify`, because it contains secrets.
         names = [name for name in FLEET_WORDS if name in variables and name != "notify"]
         words = Map((name, (variables if name == "cluster" else own)[name]) for name in names)
         return self._made(host, variables, words, need_tarball=self._needs.tarball)
 
     def _cluster(self, host: Host, variables: Variables) -> Mapping[str, Any]:
-        """Return ``cluster`` as the other words of the inventory see it: what is written, and the members."""
+        """Return ``cluster`` as the templates of other words see it: as written, with the members."""
         written = {key: value for key, value in (variables.get("cluster") or {}).items() if value is not None}
         outline = self._outlines.get(host.name)
         if outline is None:
@@ -145,7 +145,7 @@ class Members:
     def _outline(self, host: Host, variables: Variables) -> Declaration | None:
         closed = variables.closed()
         words = Map((name, closed.only(name, outlined)) for name in ("release", "cluster", "nodes") if name in closed)
-        with suppress(ConfigError, KeyError):  # who needs the environment says what is wrong with it
+        with suppress(ConfigError, KeyError):  # an error is reported when the environment is needed
             words["env"] = closed.only("env", dump_alone)
         return self._made(host, variables, words, need_tarball=None if self._needs.tarball is None else False)
 
@@ -180,7 +180,7 @@ class Members:
         return replace(found, nodes=left) if left else None
 
     def _directory(self, release: Any, where: Mark) -> Path:
-        """Return where a relative tarball starts: beside the inventory or playbook that names it, else where we are."""
+        """Return the base of a relative tarball: the directory of the file that names it, or the working directory."""
         tarball = release.get("tarball") if isinstance(release, Mapping) else None
         directory = beside_of(marks_of(release).get("tarball", where))
         if not isinstance(tarball, str):
@@ -189,7 +189,7 @@ class Members:
 
 
 def beside_of(mark: Mark) -> Path:
-    """Return the directory of the inventory or playbook that a word belongs to."""
+    """Return the directory of the inventory or playbook to which a word belongs."""
     directory = Path(mark.file).parent
     if directory.name in ("group_vars", "host_vars"):
         directory = directory.parent
@@ -199,7 +199,7 @@ def beside_of(mark: Mark) -> Path:
 
 
 def _refuse_misspelt(variables: Variables, where: Mark) -> None:
-    """Refuse a variable whose name is one slip away from a word of the fleet: the word would be missed in silence.
+    """Refuse a variable whose name is a misspelt word of the fleet, which would otherwise be ignored silently.
 
     Raises:
         ConfigError: with its place and the word.
@@ -212,9 +212,10 @@ def _refuse_misspelt(variables: Variables, where: Mark) -> None:
 
 @cache
 def misspelt(name: str, word: str) -> bool:
-    """Return whether ``name`` is ``word`` with one letter left out, doubled, put in, changed or two swapped.
+    """Return whether ``name`` is ``word`` with one letter missing, doubled, added or changed, or two letters swapped.
 
-    Another ending is no slip (``node``, ``releases``, ``healthy``), nor is another letter in a short word (``modes``).
+    A different ending does not count (``node``, ``releases``, ``healthy``), nor a changed letter in a short word
+    (``modes``).
     """
     if name == word or abs(len(name) - len(word)) > 1 or len(word) < 3:
         return False

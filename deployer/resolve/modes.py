@@ -1,4 +1,4 @@
-"""Modes as people write them: ``u=rwx,g=rx,o=`` says all there is to say, and so is as good as ``0750``."""
+"""Symbolic modes: ``u=rwx,g=rx,o=`` sets all bits, so it is the same as ``0750``."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _SPECIAL = {"u": 0o4000, "g": 0o2000, "o": 0o1000}
 
 
 def mode_of(argument: str, value: Any, args: Mapping[str, Any]) -> Any:
-    """Return a mode with its symbols turned into digits; digits, templates and what is no mode stay.
+    """Return a symbolic mode as digits; digits, templates and other values stay as they are.
 
     Args:
         argument: its name.
         value: as written, or rendered.
-        args: the other arguments of the task: ``X`` of a directory is ``x``.
+        args: the other arguments of the task: for a directory, ``X`` is ``x``.
 
     Raises:
-        ConfigError: it is a number to YAML, or leaves open what the mode is in the end.
+        ConfigError: it is a number in YAML, or it does not set all bits.
     """
     bare = isinstance(value, Text) and value.plain and value.strip("+-").isdigit()
     if isinstance(value, int) or (bare and not _WHOLE.fullmatch(str(value))):

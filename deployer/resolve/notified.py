@@ -1,4 +1,4 @@
-"""Whom an inventory wants told: the word ``notify`` with its secrets read."""
+"""The inventory's word ``notify`` (webhooks of a run), with its secrets read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Notified:
 
 
 def read_notify(variables: Variables, near: Mark, vaults: Vaults) -> tuple[tuple[NotifyWords, ...], Mark]:
-    """Return what is said, with the addresses of the webhooks, and where it is said; ``near``: a place at the least.
+    """Return the settings, with the webhooks' addresses, and their place; ``near``: a place to use if it is unknown.
 
     Raises:
         ConfigError: a word is wrong, or a secret cannot be read.

@@ -1,4 +1,4 @@
-"""What of a fleet's words says who the members are, and is no secret."""
+"""The parts of a fleet's words that say who the members are and are not secret."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from deployer.load.marked import Seq, mark_of, placed_as
 
 _INSIDE = frozenset({"cookie", "tls", "pki", "env", "vm_args", "unit"})
-"""Of cluster and nodes: what says nothing of who and where a node is, and may be or hold a secret."""
+"""Words of cluster and nodes that do not say who and where a node is, and may be or contain a secret."""
 
 
 def outlined(value: Any) -> Any:
-    """Return a word without what an outline leaves out."""
+    """Return a value without these words."""
     if isinstance(value, Mapping):
         kept = {key: item for key, item in value.items() if key not in _INSIDE}
         if "env" in value:
@@ -26,7 +26,7 @@ def outlined(value: Any) -> Any:
 
 
 def dump_alone(env: Any) -> Any:
-    """Return of an environment only where crash dumps go, where that is plain: who looks around reads them."""
+    """Return an environment with only ERL_CRASH_DUMP, if it is plain text: other commands read crash dumps there."""
     found = env.get("ERL_CRASH_DUMP") if isinstance(env, Mapping) else None
     kept = {"ERL_CRASH_DUMP": found} if isinstance(found, str) and "{" not in found else {}
     return placed_as(env, kept)

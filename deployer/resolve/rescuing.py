@@ -1,4 +1,4 @@
-"""What is left of a host's play when a task in it has failed: ``rescue`` and ``always`` of the blocks around it."""
+"""What is left of a host's play after a task has failed: ``rescue`` and ``always`` of the blocks around it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Failure:
     """A task of a host that has failed.
 
     Attributes:
-        place: of its action among those of the play.
-        result: what ``ansible_failed_result`` holds.
-        hidden: no report shows it.
+        place: the place of its action among those of the play.
+        result: the value of ``ansible_failed_result``.
+        hidden: reports do not show it.
     """
 
     place: int
@@ -30,25 +30,25 @@ class Failure:
 
     @property
     def catcher(self) -> Block | None:
-        """The block whose rescue takes over; None: the host has failed."""
+        """The block whose ``rescue`` runs; None: the host has failed."""
         return next((block for block, part in reversed(self.task.blocks) if part == "block" and block.rescues), None)
 
     @property
     def spared(self) -> frozenset[Block]:
-        """The blocks below that one whose ``always`` is done all the same."""
+        """The blocks inside that one whose ``always`` runs nevertheless."""
         around = [block for block, _ in self.task.blocks]
         inner = around[around.index(self.catcher) + 1 :] if self.catcher else around
         left = {block for block, part in self.task.blocks if part == "always"}
         return frozenset(inner) - left
 
     def ends(self, task: Task, place: int) -> bool:
-        """Return whether a task is left out because of it."""
+        """Return whether a task is skipped because of this failure."""
         if place <= self.place or (self.catcher and (self.catcher, "block") not in task.blocks):
             return False
         return not any(part == "always" and block in self.spared for block, part in task.blocks)
 
     def variables(self) -> Layer:
-        """Return what the tasks behind it know of it."""
+        """Return the variables about it for later tasks."""
         name = "" if self.task.name == self.task.module else self.task.name  # as written
         task = {"name": name, "action": self.task.module, "args": dict(self.task.args)}
         values = {"ansible_failed_task": task, "ansible_failed_result": self.result}
@@ -62,17 +62,17 @@ class Failing(Nothing):
     reason: str
 
     def probe(self) -> Sh:
-        """Say that what stands before it has to run first."""
+        """Return the text that answers "unknown": earlier tasks have to run first."""
         return sh("unknown {}", self.reason)
 
 
 def spoken(task: Task, told: str, error: TaskFails) -> str:
-    """Return what Ansible calls the message of a task that fails by its own word."""
+    """Return what Ansible puts into ``msg`` for a failed ``fail`` or ``assert``."""
     return told if task.module == "fail" else error.hint or "Assertion failed"
 
 
 def left_out(task: Task, place: int, failures: Sequence[Failure]) -> str:
-    """Return why a task does not run, in view of what has failed; empty when it does."""
+    """Return why a task does not run, given these failures; empty when it does."""
     for block, part in task.blocks:
         if part == "rescue" and not any(failure.catcher == block for failure in failures):
             return "rescue: nothing in its block has failed"
@@ -80,18 +80,18 @@ def left_out(task: Task, place: int, failures: Sequence[Failure]) -> str:
 
 
 def forgiven(task: Task, failures: Sequence[Failure]) -> bool:
-    """Return whether a task belongs to a block that has failed and was rescued: its end state may be another one."""
+    """Return whether a task belongs to a block that has failed and was rescued, so its end state need not hold."""
     return any(failure.catcher and (failure.catcher, "block") in task.blocks for failure in failures)
 
 
 def own_blocks(inner: Task, outer: Task, key: tuple[int, ...], known: dict[Block, Block]) -> Task:
-    """Return a task of an include whose blocks are this include's own, and the same whenever the play is resolved.
+    """Return a task of an include with blocks that belong to this include only, and are equal each time it is resolved.
 
     Args:
         inner: the task.
         outer: the include.
-        key: what makes this include another one than all others.
-        known: the blocks of this include that were met before.
+        key: identifies this include.
+        known: the blocks of this include so far.
     """
     around = {block for block, _ in outer.blocks}
     for block, _ in inner.blocks:

@@ -1,4 +1,4 @@
-"""The resolver of one play: what runs where, as whom, with which validated arguments."""
+"""The resolver of one play: decides what runs on which host, as which user, with which validated arguments."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from deployer.resolve.tasking import Tasking
 
 
 class Resolver:
-    """Turns one play into what one host has to become. May be asked from several threads.
+    """Resolves one play for each of its hosts. May be used from several threads.
 
     Args:
         inventory: all hosts, not only the play's.
         play: as loaded.
-        run: what the run says beside that.
+        run: the options of the run.
     """
 
     def __init__(self, inventory: Inventory, play: Play, run: RunWords | None = None) -> None:
@@ -58,7 +58,7 @@ class Resolver:
 
     @cached_property
     def needs_facts(self) -> bool:
-        """Whether hosts have to be asked for facts: the play says so, or something in it names one."""
+        """Whether hosts have to be asked for facts: by ``gather_facts``; without it, if the play uses a fact."""
         return self._named_facts if self.play.gather_facts is None else self.play.gather_facts
 
     @cached_property
@@ -66,7 +66,7 @@ class Resolver:
         return name_facts(self.play, self._tasks, self._inventory, self._sources)
 
     def learn(self, host: Host, facts: Mapping[str, Any]) -> None:
-        """Let ``hostvars`` show what a host says of itself, to the other hosts and to later plays."""
+        """Add a host's facts to ``hostvars``, for the other hosts and for later plays."""
         with self._lock:
             self._scopes.learn(host, facts)
 
@@ -86,7 +86,7 @@ class Resolver:
             return connection(host, variables, cli, self._run.vaults, become=self._become)
 
     def asks_as(self, host: Host) -> dict[str, Any]:
-        """Return as whom a host is asked for its facts: whether to ``become`` root, and which ``user`` instead.
+        """Return the user that gathers a host's facts: whether to ``become`` root, and which ``user`` instead of root.
 
         Raises:
             ConfigError: the play's ``become`` or a connection variable is wrong.
@@ -98,7 +98,7 @@ class Resolver:
             return {"become": on.become, "user": user_of(self.play, variables, on, another=True)}
 
     def declares(self, host: Host) -> bool:
-        """Return whether inventory, play or command line declare a fleet on a host."""
+        """Return whether inventory, play or command line declare a release, cluster or nodes on a host."""
         with self._lock:
             return any(name in self._scopes.play(host) for name in ("release", "cluster", "nodes"))
 
@@ -107,15 +107,15 @@ class Resolver:
         return frozenset(node.unit for node in own.nodes) if own else frozenset()
 
     def authorities(self) -> tuple[ManagedCA, ...]:
-        """Return the certificate authorities of the play's clusters that the controller keeps; none is opened."""
+        """Return the certificate authorities of the play's clusters that the controller keeps, without opening them."""
         declared = (one.cluster.pki for one in self._members.of_play.values())
         return tuple(pki for pki in declared if isinstance(pki, ManagedCA))
 
     def fleet(self, host: Host) -> tuple[Declaration | None, tuple[Declaration, ...]]:
-        """Return what a host declares, and what the members of its cluster declare, itself included.
+        """Return what a host declares, and what all members of its cluster declare, including itself.
 
         Raises:
-            ConfigError: a word is wrong, or hosts cannot form the cluster they declare.
+            ConfigError: a word is wrong, or hosts cannot form the cluster that they declare.
         """
         with self._lock:
             return self._members.fleet(host)
@@ -131,20 +131,20 @@ class Resolver:
         with self._lock:
             if "notify" not in (variables := self._scopes.play(host)):
                 return (), host.mark
-            from deployer.resolve.notified import read_notify  # whoever tells nobody starts without it
+            from deployer.resolve.notified import read_notify  # not needed without the word
 
             return read_notify(variables, host.mark, self._run.vaults)
 
     def prepare(self, hosts: Iterable[Host]) -> None:
-        """Resolve hosts ahead, where no facts are needed, and keep the result for `resolve`.
+        """Resolve hosts in advance if no facts are needed, and keep the results for `resolve`.
 
         Raises:
-            ConfigError: what is written is wrong; `Problems` has everything that is, of all of them.
+            ConfigError: the project has an error; `Problems` has all errors of all hosts.
         """
         problems = Gathering()
         wait = self.needs_facts or self._named_facts or self._run.settings.late
         sets = any(task.include or task.module in SETTERS for task in self.play.tasks)
-        # By what will have run before the next play:
+        # Whether the next play may use results or facts that are known only after this play has run.
         told = any(task.result.register or facts_of(task) for task in self.play.tasks)
         for host in () if wait else hosts:
             with problems.going_on():
@@ -159,15 +159,15 @@ class Resolver:
         *,
         tasks: bool = True,
     ) -> HostPlay:
-        """Return everything the play wants of a host, checked.
+        """Return the play resolved for a host, and checked.
 
         Args:
             host: one of the play's hosts.
-            facts: what the host says of itself; never templated.
-            tasks: False leaves tasks and handlers out, for a run that makes its own.
+            facts: the host's facts; never templated.
+            tasks: False leaves out tasks and handlers, for a run that makes its own.
 
         Raises:
-            ConfigError: anything that is written is wrong; with its place.
+            ConfigError: the project has an error; with its place.
         """
         with self._lock:
             if tasks and facts is None and host.name in self._ready:
@@ -215,7 +215,7 @@ class Resolver:
         )
 
     def miss(self, names: Collection[str]) -> None:
-        """Let others do what these hosts, which are down, would do once for all: the next of the play or the batch."""
+        """Let the next host of the play or batch run the ``run_once`` tasks of these hosts, which are down."""
         with self._lock:
             self._down |= set(names)
             self._met.clear()
@@ -223,13 +223,13 @@ class Resolver:
 
     @cached_property
     def _turns(self) -> tuple[Sequence[str], Sequence[str]]:
-        """The canary, if any, and all hosts with it ahead; it is the same to hosts that declare no nodes."""
+        """The canary, if any, and all hosts with the canary first."""
         hosts, canaries = self._run.hosts, {own.rollout.canary for own in self._members.of_play.values()}
         ahead = [name for name in hosts if name in canaries]
         return ahead, [*ahead, *(name for name in hosts if name not in ahead)]
 
     def _once(self, host: Host, wanted: Limits) -> str:
-        """Return who does once what this host and others need; that one's variables are known by then."""
+        """Return the host that runs ``run_once`` tasks for this host; that one has been resolved by then."""
         self._met.add(host.name)
         ahead, hosts = self._turns
         if batch := batch_of(hosts, [*(1 for _ in ahead), *wanted.serial], host.name) if wanted.serial else ():
@@ -237,12 +237,12 @@ class Resolver:
         takers = batch or ([*ahead, self._run.first, *hosts] if self._run.first else [""])
         first = next((name for name in takers if name not in self._down), takers[0])
         if first in self._inventory.hosts and first not in self._met and any(task.run_once for task in self.play.tasks):
-            with Gathering().going_on():  # what is wrong there, or unknown of a host that is down, is told in its turn
+            with Gathering().going_on():  # errors of that host are reported when it is resolved itself
                 self.resolve(self._inventory.hosts[first], None)
         return first
 
 
 def _tarballs(own: Declaration | None) -> dict[str, Blob]:
-    """Return what a host's release is unpacked from, by its path here; nothing where it declares none."""
+    """Return the tarball of a host's release, by its path on this machine; empty when it declares no release."""
     archive = own.release.archive if own and own.release else None
     return {str(archive.path): Blob(None, archive.path, archive.size, archive.sha256)} if archive else {}

@@ -1,4 +1,4 @@
-"""What a run says of how a play is resolved, beside what is written in it."""
+"""The options of a run that decide how a play is resolved."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from deployer.load.settings import RunVariables
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetNeeds:
-    """How much of what the fleet declares is read.
+    """How much of the fleet's declaration is read.
 
     Attributes:
-        tarball: False lets a tarball be missing where only the fleet is asked for; None reads none.
-        secrets: False leaves the environment and all that could be secret out, and reads no secret.
-        without: names of nodes that are about to leave: nobody is told of them.
-        tasks: False leaves tasks, handlers and hooks out, for a run that asks only what is declared.
+        tarball: False allows a missing tarball if only the fleet is needed; None reads no tarball.
+        secrets: False leaves out the environment and everything that could be secret, and reads no secret.
+        without: names of nodes to leave out, because they are about to be retired.
+        tasks: False leaves out tasks, handlers and hooks, for a run that only needs the declaration.
     """
 
     tarball: bool | None = True
@@ -31,15 +31,15 @@ EVERYTHING = FleetNeeds()
 
 @dataclass(frozen=True, kw_only=True)
 class RunWords(RunVariables):
-    """The words of a run.
+    """The options of a run.
 
     Attributes:
         tags: run only tasks with one of these.
         skip_tags: run no task with one of these.
-        cli: the command line's word on connections.
-        first: the name of the host that does what is done once.
-        strict: a task that would run every time is refused.
-        needs: what of the fleet is read.
+        cli: the command line's connection options.
+        first: the name of the host that runs ``run_once`` tasks.
+        strict: refuse tasks that would run every time.
+        needs: how much of the fleet's declaration is read.
     """
 
     tags: Collection[str] = ()

@@ -1,4 +1,4 @@
-"""Arguments of Ansible's that say nothing here, and the values with which they do."""
+"""Arguments of Ansible that have no effect here, and the values with which they are accepted."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ SILENT: Mapping[tuple[str, str], tuple[str, ...]] = {
     **{("user", f"ssh_key_{word}"): _ANY for word in ("bits", "comment", "file", "passphrase", "type")},  # of that key
     **{(module, "unsafe_writes"): _ANY for module in _LABELLED},  # a way out where a file cannot be renamed: an error
 }
-"""(Module, argument) → values with which it asks for what happens anyway; none: it says nothing to hosts like these.
+"""(Module, argument) → values that ask for what happens anyway; empty: any value, it has no effect on our hosts.
 
-SELinux's labels say nothing where SELinux does not run, ``warn`` is gone from Ansible, and what ``service`` drops for
-systemd is dropped by Ansible, too.
+SELinux's labels have no effect without SELinux, Ansible has removed ``warn``, and Ansible, too, ignores the arguments
+of ``service`` that do not apply to systemd.
 """
 
 
@@ -53,11 +53,11 @@ _OF_DNF = (
 
 
 def is_silent(module: str, argument: str, value: Any) -> bool:
-    """Return whether an argument says nothing; one that is a template may, and is asked again once it is rendered.
+    """Return whether an argument has no effect; true for a template, which is checked again after it is rendered.
 
     Raises:
-        NotHere: it is a word of another system's.
-        ConfigError: it asks for something that is not done here.
+        NotHere: it is an argument for another system.
+        ConfigError: it asks for something that is not supported.
     """
     if module == "package" and argument in _OF_DNF:
         hint = "apt has it not; a condition may leave the task out: when: ansible_os_family == 'RedHat'"
@@ -72,7 +72,7 @@ def is_silent(module: str, argument: str, value: Any) -> bool:
 
 
 def says_none(cls: type, argument: str, raw: Any, value: Any) -> bool:
-    """Return whether a template gives None, as ``default(None)`` does, for what is empty without it, too."""
+    """Return whether a template gives None, as with ``default(None)``, for an argument that is empty by default."""
     if value is not None or raw is None:
         return False
     fields = (one for one in describe(cls) if argument in (one.name, *one.doc.alias.split()))

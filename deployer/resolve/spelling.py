@@ -1,4 +1,4 @@
-"""What people write for an argument, and what it says: older words of ``state``, slashes at the ends of paths."""
+"""Other spellings of arguments: older values of ``state``, slashes at the ends of paths, lists as text."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _LISTS: Mapping[str, tuple[str, ...]] = {
 """Lists that may be written as text with commas between."""
 _PATHS = ("path", "dest", "chdir")
 _FOLDERS = ("unarchive", "get_url")
-"""Modules to which a slash at the end of ``dest`` says something."""
+"""Modules for which a slash at the end of ``dest`` has a meaning."""
 
 
 def spelled(module: str, key: str, value: Any, args: Mapping[str, Any]) -> Any:
-    """Return an argument as it is called here; what is not understood is left as it is, and refused by its module.
+    """Return an argument in the spelling of its module; other values stay as they are, for the module to check.
 
     Args:
         module: its short name.
@@ -68,7 +68,7 @@ def spelled(module: str, key: str, value: Any, args: Mapping[str, Any]) -> Any:
 
 
 def _json(value: Any) -> str | Secret:
-    """Return a mapping or a list as the text that copy writes; a secret in it makes all of it one."""
+    """Return a mapping or a list as the text that copy writes; if it contains a secret, the whole text is a Secret."""
     secrets: list[Secret] = []
 
     def plain(inner: object) -> str:

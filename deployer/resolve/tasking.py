@@ -1,4 +1,4 @@
-"""One host's tasks in their order → actions: what is chosen, what its conditions leave, what includes bring."""
+"""Turns one host's tasks, in order, into actions: applies tags, conditions, loops and includes."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from deployer.resolve.making import Maker, facts_of
 from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks, spoken
 
 UNCHOSEN = "its tags are not chosen"
-"""Why a task is skipped that nobody chose."""
+"""Why a task without a chosen tag is skipped."""
 MAX_INCLUDES = 16
-"""How deep includes may nest."""
+"""The depth to which includes may be nested."""
 
 
 @dataclass(slots=True)
 class Tasking:
-    """The tasks of one host on their way to actions; state: whether it has ended, and what gates have said.
+    """Turns the tasks of one host into actions. Stateful: knows whether the play has ended, and the results of gates.
 
     Attributes:
-        choice: the tags that were chosen; None where all tasks count (handlers, hooks).
-        first: the name of the host that does what is done once, of the play or of the batch; empty: whoever is asked.
-        results: of actions that have run or were asked, by their place in the order of the play.
-        failures: of tasks in blocks, those that were told and those that are found here.
+        choice: the chosen tags; None if all tasks count (handlers, hooks).
+        first: the host that runs ``run_once`` tasks for the play or the batch; empty: this host.
+        results: results of actions that have run or were probed, by their place in the play.
+        failures: failures of tasks in blocks: those known before, and those found here.
     """
 
     play: Play
@@ -58,17 +58,17 @@ class Tasking:
     _doer: Host | None = None
 
     def actions(self, task: Task, over: tuple[Layer, ...] = (), depth: int = 0) -> Iterator[Action]:
-        """Yield what a task is on this host: one action, one for each round of its loop, or those of its include.
+        """Yield the actions of a task: one, one for each round of its loop, or those of its include.
 
         Args:
             task: as written.
             over: variables of the rounds of the loops around it.
-            depth: how many includes are around it.
+            depth: number of includes around it.
 
-        Where it uses what another one registers, and that is not known, it is one action that waits for it.
+        A task that uses an unknown result of another task is one action that waits for it.
 
         Raises:
-            ConfigError: anything about it is wrong.
+            ConfigError: the task has an error.
         """
         begin = self._count
         try:
@@ -80,17 +80,17 @@ class Tasking:
                 raise
             self._count = begin
             self._unknown(task, "has not run yet")
-            if task.include or task.module in ("include_vars", "meta"):  # nobody knows what would be set, or run at all
+            if task.include or task.module in ("include_vars", "meta"):  # what it sets or runs is unknown
                 self._blocked = error
             yield self._told(waiting_for(task, error))
         except ConfigError:
-            if self.choice:  # its own error is enough: what uses what it would have set is none
+            if self.choice:  # one error is enough: tasks that use what it would have set get none
                 self._unknown(task, "is wrong")
                 self._blocked = NotYet("it", "it is wrong") if task.module == "include_vars" else self._blocked
             raise
 
     def _unknown(self, task: Task, why: str) -> None:
-        """Say that nobody may use what a task would have set."""
+        """Mark the variables that a task would have set as unknown."""
         from deployer.load.results import Foreseen
 
         names = [*(task.args if task.module == "set_fact" else ()), *filter(None, [task.result.register])]
@@ -108,7 +108,7 @@ class Tasking:
             if not (task.result.register or task.module in SETTERS or facts_of(task)):
                 yield self._told(Action(task, task.name, skip=f"run_once: {self.first} does it"))
                 return
-            self._doer = self.delegates.hosts[self.first]  # what it gives, all hosts have to know
+            self._doer = self.delegates.hosts[self.first]  # all hosts need its result
         if no := self._left_out(task):
             yield self._told(Action(task, task.name, skip=no))
             return
@@ -156,7 +156,7 @@ class Tasking:
                 yield from ((item, one) for one in self._one(task, inner, label, (layer, *over), depth))
 
     def _kept(self, task: Task, found: Iterable[tuple[Any, Action]], *, told: bool = True) -> Iterator[Action]:
-        """Yield actions, and set what the task registers; what an include brings has counted itself."""
+        """Yield actions, and set what the task registers; actions of an include were counted before."""
         if task.include:
             for _, action in found:
                 yield action if action.task is not task else self._told(action)
@@ -174,7 +174,7 @@ class Tasking:
             self.scopes.put(self.host, given, {}, facts_read(entries) if reads else {}, hushed=hushed)
 
     def _scope(self, task: Task) -> Variables:
-        """Return what names mean in a task to the host that does it; what is done once, has one meaning for all."""
+        """Return a task's variables on the host that runs it; for ``run_once``, they are the same for all hosts."""
         doer = self._doer or self.host
         if not (task.run_once and self.choice):
             return self.scopes.task(doer, task)
@@ -182,7 +182,7 @@ class Tasking:
         return self.scopes.once(doer, task, nth, now=doer is self.host)
 
     def _alone(self, task: Task, over: tuple[Layer, ...]) -> bool:
-        """Return whether this is the one host of the play, or of its batch, that runs a task that is run once."""
+        """Return whether this host runs a ``run_once`` task itself: it is the first, or ``run_once`` is false."""
         if isinstance(task.run_once, str):
             said = self.scopes.task(self.host, task).over(*over).render(task.run_once, task.mark, "run_once")
             if not coerce(bool, said, "run_once"):
@@ -190,11 +190,11 @@ class Tasking:
         return self.first in ("", self.host.name)
 
     def _shut(self, task: Task, variables: Variables) -> str:
-        """Return why a task is not there at all: its tags, or what stands at the includes around it."""
+        """Return why a task is left out: its tags, or the conditions of the includes around it."""
         if self.choice and not self.choice.chooses(task):
             return UNCHOSEN
         for gate in task.gates:
-            key = gate, self._doer.name if self._doer else ""  # what it says to one host, it does not say to another
+            key = gate, self._doer.name if self._doer else ""  # its result may differ between hosts
             if key not in self._gates:
                 self._gates[key] = unmet(gate.when, variables, replace(task, mark=gate.mark))
             if self._gates[key]:
@@ -226,7 +226,7 @@ class Tasking:
         return left_out(task, self._count, self.failures) if task.blocks or self.failures else ""
 
     def _failed(self, task: Task, label: str, error: TaskFails) -> Action:
-        """Return what stands for a task that fails by its own word."""
+        """Return the action for a ``fail`` or ``assert`` task that fails."""
         told = error.message.removeprefix(f"{label}: ")
         if any(one.place < self._count for one in self.failures):  # others have to run before it
             return Action(task, label, Failing(reason=told))

@@ -1,4 +1,4 @@
-"""``copy`` of a directory: one action for each file in it, and for each directory that no file would bring."""
+"""``copy`` of a directory: one action for each directory and each file in it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from deployer.resolve.homes import at_homes
 from deployer.resolve.making import module_class
 
 _MOST = 2000
-"""How many files one task copies at most."""
+"""The most files that one task may copy, and the most directories."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CopiedDirectory(File):
-    """A directory that gets its attributes when it is made; one that is there keeps its own."""
+    """A directory that gets its attributes when it is made; an existing one keeps its own."""
 
     def desired(self) -> State:
-        """Return that it is there."""
+        """Return that it exists."""
         return Present({"type": "directory"})
 
 
@@ -37,10 +37,10 @@ TreePart: TypeAlias = tuple[str, Task, CopiedDirectory | None]
 
 
 def in_tree(task: Task, variables: Variables, sources: Sources, home: Callable[[], str | None]) -> list[TreePart]:
-    """Return what a ``copy`` with ``src`` is made of: itself, without a path, where that is no directory here.
+    """Return the parts of a ``copy`` with ``src``; if that is no directory here, only the task itself, without a path.
 
-    As in Ansible the directory itself is made below ``dest``, unless ``src`` ends with a slash; links are followed.
-    ``home`` gives that of whoever it runs as, as `deployer.resolve.homes.home_of` does.
+    As in Ansible, the directory itself is made below ``dest``, unless ``src`` ends with a slash; links are followed.
+    ``home`` returns the home of the user that it runs as (`deployer.resolve.homes.home_of`).
 
     Raises:
         ConfigError: an argument is wrong, there are too many files, or not all of it can be read.
@@ -67,7 +67,7 @@ def in_tree(task: Task, variables: Variables, sources: Sources, home: Callable[[
 
 
 def _folders(task: Task, variables: Variables, root: str, paths: Sequence[str]) -> Iterator[TreePart]:
-    """Yield the directories below ``root``, the outermost first."""
+    """Yield the directories at and below ``root``, the outermost first."""
     words = {"owner": "owner", "group": "group", "mode": "directory_mode"}
     given = {key: variables.render(task.args.get(word, OMIT), task.mark, word) for key, word in words.items()}
     own = {key: value for key, value in given.items() if value is not OMIT}
@@ -78,7 +78,7 @@ def _folders(task: Task, variables: Variables, root: str, paths: Sequence[str]) 
 
 
 def _files(task: Task, tree: Path, root: str, paths: Sequence[str]) -> Iterator[TreePart]:
-    """Yield the files of a tree, each as it is to lie below ``root``."""
+    """Yield the tasks that copy the files of a tree to their places below ``root``."""
     for path in paths:
         places = {"src": Text(str(tree / path), unsafe=True), "dest": Text(f"{root}/{path}", unsafe=True)}
         args = Map({**task.args, **places}, task.mark, marks_of(task.args))
@@ -91,7 +91,7 @@ def _found(src: Any, task: Task, sources: Sources) -> Path | None:
     given = at_home(src)
     tried = [given] if given.is_absolute() else [place / given for place in sources.places("files", task)]
     found = next((path for path in tried if path.exists()), None)
-    return found.absolute() if found and found.is_dir() else None  # the files in it are looked for nowhere else
+    return found.absolute() if found and found.is_dir() else None  # so its files are found only in it
 
 
 def _walked(tree: Path) -> tuple[list[str], list[str]]:

@@ -83,7 +83,7 @@ def _sudos(status: int, said: bytes) -> tuple[str, str]:
     if b"must have a tty" in said:
         hint = "allow it for this user: Defaults:USER !requiretty in a file below /etc/sudoers.d"
         return "sudo wants a terminal (requiretty), and there is none", hint
-    # The shell's message may be in any language. Sudo itself exits with 1 if it does not find a program, and so does csh.
+    # The shell's message may be in any language. Sudo exits with 1 if it does not find a program, and so does csh.
     if (status == 127 and (b"not found" in said or b"sudo" in said)) or b"sudo: Command not found" in said:
         hint = "install it, or see what ~/.bashrc makes of PATH; a login that is root needs none: ansible_become: false"
         return "there is no sudo in the PATH of this login", hint

@@ -75,7 +75,7 @@ class _Watch(Packetizer):
         self._ask, self._period, self._heard = ask, keepalive * _PERIOD, time.monotonic()
 
     def _read_timeout(self, timeout: float) -> bytes:
-        """Return new data of the greeting, with one deadline for all of it; paramiko restarts its own with each byte."""
+        """Return new data of the greeting, with one deadline for all of it; paramiko's starts again with each byte."""
         del timeout
         if (left := self._greeting_until - time.monotonic()) <= 0:
             raise TimeoutError
