@@ -27,6 +27,7 @@ from deployer.transport import Transport
 if TYPE_CHECKING:
     from deployer.ansible_core.run import AnsibleRun
 
+_Work: TypeAlias = Sequence[tuple[Play, Sequence[Host]]]
 Walking: TypeAlias = Callable[[Context, Resolver, Sequence[Host]], int]
 """One play over its hosts; gives the exit code."""
 
@@ -103,7 +104,7 @@ def each_play(
     """
     begin, options, work = time.monotonic(), project.options, project.work()
     resolvers = [project.resolver(play, needs) for play, _ in work]
-    plays = _prepared(project, work, resolvers, ahead=kind.ahead)
+    plays = _prepared(project, work, resolvers, ahead=kind.ahead, others=through is not None)
     audience = _Audience.of(plays, kind, options.report)
     journal = Writer(_head(project, work, kind.noted)) if kind.noted else None
     told = report(out or sys.stdout, journal, json=options.json, diff=options.diff, verbose=options.verbose)
@@ -209,31 +210,29 @@ class _Prepared(NamedTuple):
 
 
 def _prepared(
-    project: Project, work: Sequence[tuple[Play, Sequence[Host]]], resolvers: Sequence[Resolver], *, ahead: bool
+    project: Project, work: _Work, resolvers: Sequence[Resolver], *, ahead: bool, others: bool
 ) -> list[_Prepared]:
-    """Return the plays; ``ahead``: all of them are right as they are written.
+    """Return the plays; ``ahead``: all of them are right as they are written, with ``others`` ansible-core's, too.
 
     Raises:
         ConfigError: what is written is wrong; `Problems` has all of it.
     """
-    problems = Gathering()
+    problems, found = Gathering(), list[_Prepared]()
     for (play, hosts), resolver in zip(work, resolvers, strict=True):
+        found.append(_Prepared(play, hosts, resolver, project.opener(resolver), partial(project.why_none, play)))
         with problems.going_on():
             resolver.prepare(hosts if ahead else ())
-            if play.ansible and ahead and hosts:
+            if play.ansible and ahead and others and hosts:
                 ansible_core_play(project, resolver, hosts).check()
     problems.check()
-    return [
-        _Prepared(play, hosts, resolver, project.opener(resolver), partial(project.why_none, play))
-        for (play, hosts), resolver in zip(work, resolvers, strict=True)
-    ]
+    return found
 
 
 def _way(prepared: _Prepared, host: Host) -> Way:
     return lambda: prepared.opener(host), prepared.resolver.connection(host).become
 
 
-def _head(project: Project, work: Sequence[tuple[Play, Sequence[Host]]], goal: str) -> Head:
+def _head(project: Project, work: _Work, goal: str) -> Head:
     options = project.options
     return Head(
         run=this_run(),

@@ -160,3 +160,17 @@ def test_verify_asks_nothing_of_tasks(options: Options) -> None:
         walked(Goal.PLAN, some)
     code, plays, _ = walked(Goal.VERIFY, some)
     assert (code, [hosts for _, hosts in plays]) == (0, [["w1"], ["w2"], ["d1"], ["w1"], ["w2"]])
+
+
+def test_verify_asks_no_ansible_core_of_plays_that_it_leaves_out(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ansible_core(*_: object) -> object:
+        raise ConfigError("there is no ansible-core")
+
+    monkeypatch.setattr(plays, "ansible_core_play", ansible_core)
+    some = limited(options, "", SITE.replace("  tasks:", "  engine: ansible\n  tasks:", 1))
+    with pytest.raises(ConfigError, match="no ansible-core"):
+        walked(Goal.PLAN, some)
+    code, begun, _ = walked(Goal.VERIFY, some)
+    assert (code, [name for name, _ in begun]) == (0, ["two", "three", "three"])
