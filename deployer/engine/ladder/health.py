@@ -18,6 +18,8 @@ from deployer.transport.base import Transport
 _LIMIT = 64 * 1024
 # Python's http.client would read no more of the answer than this, but its import takes 15 ms, mostly for email.
 _ANSWER = re.compile(rb"HTTP/1\.[0-9]+ +([1-9][0-9][0-9])(?![0-9])([^\r\n]*)")
+# Any number of these may come before the answer (RFC 9110, 15.2); 101 is one itself.
+_EARLIER = re.compile(rb"\A(?:HTTP/1\.[0-9]+ +1(?!01)[0-9][0-9](?![0-9])[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n)+")
 _LOCATION = re.compile(rb"^location:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -106,11 +108,11 @@ def _http(transport: Transport, health: Health, url: str, timeout: float) -> str
 
 def _head(stream: Stream) -> bytes:
     """Return an answer up to the end of its headers: that is enough, even if the server keeps the connection open."""
-    read = b""
-    while len(read) <= _LIMIT and b"\r\n\r\n" not in read and b"\n\n" not in read:
+    read, came = b"", 0
+    while came <= _LIMIT and b"\r\n\r\n" not in read and b"\n\n" not in read:
         if not (chunk := stream.recv(_LIMIT)):
             break
-        read += chunk
+        read, came = _EARLIER.sub(b"", read + chunk), came + len(chunk)
     return read
 
 

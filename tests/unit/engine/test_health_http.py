@@ -47,6 +47,10 @@ class Kept:
         ([b"HTTP/1.1 2000 OK\r\n\r\n"], "what answers is no HTTP/1"),
         ([b"HTTP/1.1 200\r\n\r\n"], ""),
         ([b"HTTP/1.1 307 \r\nlocation: /a\r\n\r\nLocation: /b\r\n"], "answers 307 and leads to /a, not 2xx"),
+        ([b"HTTP/1.1 100 Continue\r\n\r", b"\nHTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"], ""),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 500 No\r\n\r\n"], "answers 500 No, not 2xx"),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n"] * 4000, "it hung up without an answer"),
+        ([b"HTTP/1.1 101 Switching Protocols\r\n\r\n"], "answers 101 Switching Protocols, not 2xx"),
         ([b"HTTP/1.1 301 Moved\n\nLocation: /b\n"], "answers 301 Moved, not 2xx"),
     ],
 )
