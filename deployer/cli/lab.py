@@ -71,7 +71,9 @@ def _build(c: Context, *, app: str, suite: str, version: str, release: str, outp
 
     path = Path(app)
     if not any((path / name).is_file() for name in ("mix.exs", "rebar.config")):
-        raise ConfigError(f"{app} has no mix.exs", hint="give the directory of a project of mix, or of rebar3")
+        raise ConfigError(
+            f"{app} has no mix.exs and no rebar.config", hint="give the directory of a project of mix or rebar3"
+        )
     place = Path(output) if output else None
     out(str(lab.build_app(path, suite=suite, version=version or None, release=release or None, out=place, say=err)))
 
