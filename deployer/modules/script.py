@@ -15,6 +15,8 @@ from deployer.modules.shared.guarded import Guarded
 
 _RUN = """script=$(mktemp)
 trap 'rm -f -- "$script"' EXIT
+# At its deadline the script is told to end, and so are we, who outlive it.
+trap 'exit 143' TERM
 chmod 0700 "$script"
 # Where /tmp is mounted noexec, no program runs from there.
 [ -x "$script" ] || {{ other=$(mktemp -p ~) && rm -f -- "$script" && script=$other && chmod 0700 "$script"; }} || :

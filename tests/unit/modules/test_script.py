@@ -66,6 +66,23 @@ def test_it_reads_what_it_is_given(tmp_path: Path) -> None:
     assert (done.stdout, done.returncode, list(tmp_path.iterdir())) == ("given\n", 7, [])
 
 
+def test_it_leaves_nothing_at_its_deadline(tmp_path: Path) -> None:
+    (place := tmp_path / "tmp").mkdir()
+    os.mkfifo(tmp_path / "began")
+    module = make("script", src=Blob.of(f"#!/bin/sh\necho >{tmp_path}/began\nexec sleep 600\n"), creates="/x")
+    env = {"PATH": os.environ["PATH"], "TMPDIR": str(place)}
+    with subprocess.Popen(
+        ["timeout", "-k", "60", "600", "/bin/sh", "-eus"], stdin=subprocess.PIPE, env=env, text=True
+    ) as running:
+        assert running.stdin
+        running.stdin.write(fixed(module, "needed=yes"))
+        running.stdin.close()
+        (tmp_path / "began").read_text()
+        assert len(list(place.iterdir())) == 1
+        running.terminate()  # timeout tells all of its group, as when the time is over
+    assert list(place.iterdir()) == []
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_it_runs_where_no_program_may_run_from_tmp(tmp_path: Path) -> None:
     (shut := tmp_path / "shut").mkdir()
