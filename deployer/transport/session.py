@@ -124,7 +124,7 @@ class Session:
         found = self._pipe.status()
         if found is None or not self._client.is_active():
             raise ConnectionLost(self._pipe.broke(), where=self._name, hint="what ran there may still run")
-        return found
+        return found if found >= 0 else 128  # some servers do not say how it ended: it counts as failed
 
     def close(self) -> None:
         """Close the channel: sshd then hangs up the command."""
