@@ -1,5 +1,5 @@
-# Runs text with its streams in files, and tells its status and both of them, each up to $most bytes.
-# Given: captured_text (a function), most.
+# Runs a command with its streams in files, and prints its status and both streams, each up to $most bytes.
+# Needs: captured_text (a function), most.
 # shellcheck shell=sh disable=SC2154
 caught=$(mktemp -d)
 trap 'rm -rf -- "$caught"' EXIT

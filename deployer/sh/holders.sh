@@ -1,4 +1,4 @@
-# holders SOCKETS: leave in $held who holds them: inode, pid, control group, program, one a line.
+# holders SOCKETS: set $held to the processes that have them: inode, pid, control group, program, one a line.
 holders() {
   wanted='socket:[]' IFS=$lf left=$1
   set --
@@ -6,7 +6,7 @@ holders() {
     wanted="$wanted${lf}socket:[${line##* }]"
     set -- "$@" -o -lname "socket:?${line##* }?"
   done
-  # A pattern each is soon slower than one more process.
+  # One pattern for each socket would soon be slower than one more process.
   if [ "$#" -le 96 ]; then found=$(find /proc/[0-9]*/fd \( -false "$@" \) -printf '%h %l\n' 2>/dev/null) || :
   else found=$(find /proc/[0-9]*/fd -lname 'socket:*' -printf '%h %l\n' 2>/dev/null | grep -F -e "$wanted") || :; fi
   held=''

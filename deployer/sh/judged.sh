@@ -1,10 +1,10 @@
-# What the rules of an audit want to know of units, asked together with what the modules want to know.
-# Given: the prelude.
+# The properties of units that audit rules need, asked together with those that modules need.
+# Needs: the prelude.
 # shellcheck shell=sh disable=SC2154,SC2034
 judged=Id,DynamicUser,Restart,RestartUSec,StartLimitBurst,StartLimitIntervalUSec,TimeoutStopUSec,MemoryMax,TasksMax,LimitNOFILE,LimitNOFILESoft
 
-# units_judged UNIT…: leave in $shown what systemd says of these, a block each; of those that have been asked about it is not
-# asked again. Fail where it does not answer.
+# units_judged UNIT…: set $shown to the properties of these units, a block for each; units that were read before are not asked
+# again. Fail if systemd does not answer.
 units_judged() {
   shown='' rest=${units_shown:-}$blank split=$IFS IFS=' '
   for known in $units; do

@@ -1,12 +1,12 @@
-# What is as declared is told without asking: one find and one sha256sum for all files of a host's tasks. What is otherwise,
-# or lies where others than root may write (they could put a link or a FIFO in its place), is asked by its own fragment.
-# Given: the prelude, processes.sh.
+# Answers probes of files that are as declared with one find and one sha256sum for all of them. A file that differs, or is in a
+# directory that others than root can write (and replace it by a link or a FIFO), is probed by its own fragment.
+# Needs: the prelude, processes.sh.
 # shellcheck shell=sh disable=SC2154,SC2034
 rows='' sums='' secrets='' walked=- row_end='
 '
 
-# places_read PATH...: one find of all, and of what the processes in $opened_by run and hold. What leads to a name with a line
-# break is left out. Where something in the directory $walked is a link, or neither root's nor this user's, it has a row WALKED/.
+# places_read PATH...: run one find for all of them, and for programs and files of the processes in $opened_by. Links to names
+# with a line break are left out. If the directory $walked contains a link, or a file of another user, there is a row WALKED/.
 places_read() {
   for one in $opened_by; do set -- "$@" "/proc/$one/exe" "/proc/$one/fd"; done
   opened=$(find "$@" \( -path '/proc/[0-9]*' ! -lname "*$row_end*" \( -lname 'socket:*' -o -name exe \) -printf '%p %l\n' -o \
@@ -17,9 +17,8 @@ places_read() {
   rows=${opened%%"$row_end/proc/"*}$row_end
 }
 
-# place PATH: leave what it is (d, f, l), owners and mode, size, when it was changed and written, and where it leads in $kind,
-# $owners, $size, $changed, $written and $target; fail where nothing is known of it.
-# A loop, for to cut a line out of a long text costs dash the square of its length.
+# place PATH: set $kind (d, f, l), $owners (and mode), $size, $changed, $written (times) and $target (of a link); fail if PATH was
+# not read. It uses a loop, because in dash cutting a line out of a long text takes quadratic time.
 place() {
   row=''
   set -f
@@ -39,7 +38,7 @@ place() {
   written=${row%%"|"*} target=${row#*"|"}
 }
 
-# since MOMENT KIND PATH...: whether each of these was read, is of that kind, and was last changed at that moment or before.
+# since MOMENT KIND PATH...: whether each path was read, is of that kind, and was last changed at that time or before.
 since() {
   moment=$1 sought=$2
   shift 2
@@ -50,8 +49,8 @@ since() {
   done
 }
 
-# roots_own PATH: none but root can change what any part of the way to it leads to. What was found so of a directory counts for
-# all that is in it; no name that is read here has a line break.
+# roots_own PATH: whether only root can change PATH and each directory above it. A result for a directory is used for everything
+# in it; no name that is read here has a line break.
 firm_ways=$row_end
 roots_own() {
   case $firm_ways in *"$row_end${1%/*}/$row_end"*) return 0 ;; esac
@@ -70,7 +69,7 @@ roots_own() {
   firm_ways=$firm_ways${1%/*}/$row_end
 }
 
-# sums_read PATH SIZE...: one sha256sum of those that are regular files of that size; SIZE may be - for any that is small.
+# sums_read PATH SIZE...: run one sha256sum for those that are regular files of that size; SIZE - means any small size.
 sums_read() {
   left=$#
   while [ "$left" -gt 0 ]; do
@@ -86,7 +85,7 @@ sums_read() {
   [ "$#" -eq 0 ] || sums=$row_end$(sha256sum -- "$@" 2>/dev/null)$row_end
 }
 
-# named: the owners of the place have names; of one without, find and stat say different things.
+# named: whether owner and group of the place have names; without names, find and stat print different words.
 named() {
   IFS=:
   # shellcheck disable=SC2086 # no name of a user has a blank or a star
@@ -95,8 +94,8 @@ named() {
   [ "$1" != "$2" ] && [ "$3" != "$4" ]
 }
 
-# known INDEX PATH DIGEST REACHED: answer a probe where the file has that digest, or, without one, where a directory is; fail
-# where it has to be asked. REACHED is the path that leads to the file through its generation, where it has one.
+# known INDEX PATH DIGEST REACHED: answer a probe if the file has that digest, or, without a digest, if PATH is a directory; fail
+# if it has to be probed. REACHED is the path that leads to the file through its generation, if it has one.
 known() {
   if [ -n "$4" ]; then place "$4" && [ "$kind" = l ] || return 1; fi
   place "$2" && named || return 1
@@ -110,8 +109,8 @@ known() {
   esac
 }
 
-# secrets_read DIGEST PATH SALT...: say in $secrets whether files that are nobody's business hold what they should. DIGEST is
-# of the salts and of the digests that they should have, so that it tells nothing of any of them.
+# secrets_read DIGEST PATH SALT...: set $secrets if secret files have the declared content. DIGEST is one digest of all salts and
+# of all expected digests, so that it reveals nothing about a single file.
 secrets_read() {
   should=$1 said=''
   shift
@@ -128,7 +127,7 @@ END
   [ "${sum%% *}" != "$should" ] || secrets=same
 }
 
-# known_secret INDEX PATH REACHED SAID: SAID is told of such a file where all of them do.
+# known_secret INDEX PATH REACHED SAID: answer SAID for such a file if all of them have the declared content.
 known_secret() {
   if [ -n "$3" ]; then place "$3" && [ "$kind" = l ] || return 1; fi
   place "$2" && named && [ "$kind" = f ] || return 1

@@ -1,10 +1,10 @@
-# One run at a time changes a host: the one that holds its lease. Who holds it says so every few seconds; who is not heard of
-# any more loses it, by the host's own uptime: no clock that somebody sets can lengthen or end it. Whoever writes looks first,
-# and holds the lock of all writers meanwhile; the lease changes hands under that lock alone.
-# A record is one line, fields apart by tabs: form run kind process from since until date boot what end
-# Since and until are hundredths of a second of that uptime. Where process begins with - until is the moment of the last write,
-# else the run was heard of lease_time before it.
-# Given: the prelude.
+# Only one run at a time changes a host: the one that holds its lease. The run renews it regularly; without renewal it expires,
+# measured by the host's uptime, so that setting a clock can neither extend nor end it. A writing program checks the lease first,
+# and holds the lock of all writers until it ends; the lease is only given to another run under that lock.
+# A record is one line, with tabs between the fields: form run kind process from since until date boot what end
+# Since and until are hundredths of a second of uptime. If process begins with -, until is the time of the last write; otherwise
+# the lease was last renewed lease_time before until.
+# Needs: the prelude.
 # shellcheck shell=sh disable=SC2034,SC2154
 lease_dir=/run/deployer
 lease=$lease_dir/lease
@@ -13,7 +13,7 @@ lease_time=12000
 lease_pause=800
 lease_form=1
 
-# lease_read FILE: leave in $state what it says: none, live, over or damaged; and its fields in $l_….
+# lease_read FILE: set $state to none, live, over or damaged, and $l_… to the fields of the record.
 lease_read() {
   state=none boot=''
   lease_clear
@@ -23,7 +23,7 @@ lease_read() {
   lease_parse "$1" || lease_clear
 }
 
-# What is no number must not come into a calculation: a shell would evaluate it.
+# Only numbers may be used in a calculation: the shell would evaluate anything else.
 lease_clear() { l_run='' l_kind='' l_pid='' l_from='' l_since=0 l_until=0 l_date=0 l_boot='' l_what=''; }
 
 lease_parse() {
@@ -47,7 +47,7 @@ RECORD
   if [ "$l_kind" != broken ] && [ "$now" -le "$l_until" ]; then state=live; else state=over; fi
 }
 
-# lease_write FILE: the fields become its content in one rename, in a directory that is root's alone.
+# lease_write FILE: write the fields to it with one rename, in a directory that only root can use.
 lease_write() {
   if [ -e "$1.new" ] || [ -L "$1.new" ]; then rm -f -- "$1.new"; fi
   whole=yes
@@ -63,7 +63,7 @@ lease_write() {
   return 1
 }
 
-# lease_open: make the places, see that they are root's own and no links, and be alone at the records (descriptor 9).
+# lease_open: make the directories, check that root owns them and that they are no links, and lock the records (descriptor 9).
 lease_open() {
   for place in "$lease_dir" "$home"; do
     [ -d "$place" ] || mkdir -p -- "$place" 2>/dev/null
@@ -72,21 +72,21 @@ lease_open() {
       return 1
     fi
   done
-  # A program of steps has done so as it began.
+  # A program of steps has done this at its start.
   [ -n "${locked-}" ] || why=$(chmod 0700 -- "$lease_dir" "$home" 2>&1) || { why="cannot write $lease_dir or $home: $why"; return 1; }
   command -v flock >/dev/null || { why="flock (util-linux) is not installed"; return 1; }
   exec 9<"$home"
   flock -w 5 9 || { why="the record of the lease cannot be read: a process on the host keeps $home locked"; return 1; }
 }
 
-# span HUNDREDTHS: in words.
+# span HUNDREDTHS: print it in words.
 span() {
   if [ "$1" -lt 12000 ]; then echo "$(($1 / 100)) s"
   elif [ "$1" -lt 720000 ]; then echo "$(($1 / 6000)) min"
   else echo "$(($1 / 360000)) h $(($1 % 360000 / 6000)) min"; fi
 }
 
-# lease_words FILE: who holds it, since when, from where, and for what, in $why.
+# lease_words FILE: set $why to who holds the lease, since when, from where, and what for.
 lease_words() {
   began=$(date -d "@$l_date" '+%F %T %Z' 2>/dev/null || :)
   case $state in
@@ -102,7 +102,7 @@ lease_words() {
   esac
 }
 
-# lease_taken: whether somebody else has it, or something that a run has left changes the host; then $why tells.
+# lease_taken: whether another run's lease, a hold or a damaged record keeps this run from the host; then set $why.
 lease_taken() {
   lease_read "$hold"
   if [ "$state" = damaged ]; then lease_words "$hold"; return 0; fi
@@ -117,7 +117,7 @@ lease_taken() {
   lease_words "$lease"
 }
 
-# lease_renew: say that the run is still there; fails where it holds the lease no more.
+# lease_renew: renew the lease; fail if the run no longer holds it.
 lease_renew() {
   lease_read "$lease"
   [ "$state" = live ] && [ "$l_run" = "$run" ] && [ "$l_kind" = run ] || return 1
@@ -125,7 +125,7 @@ lease_renew() {
   (lease_longer)
 }
 
-# lease_longer: the same under the records' lock; that this is not to be had now ends no lease yet.
+# lease_longer: the same under the lock of the records; if the lock is not free now, the lease is not lost.
 lease_longer() {
   lease_open || return 0
   lease_read "$lease"
@@ -134,7 +134,7 @@ lease_longer() {
   lease_write "$lease" || :
 }
 
-# lease_left: a program that writes has ended, and was a sign of its run; where it outlived its lease, note when that was.
+# lease_left: renew the lease when a writing program ends; if the lease was lost meanwhile, record the time of this last write.
 lease_left() {
   ! lease_renew || return 0
   [ "$state" = over ] && [ "$l_run" = "$run" ] && [ "$l_kind" = run ] && [ "$l_boot" = "$boot" ] || return 0
@@ -149,7 +149,7 @@ lease_outlived() {
   lease_write "$lease" || :
 }
 
-# lease_holds: whether this run may write; in $why why not.
+# lease_holds: whether this run may write; if not, set $why.
 lease_holds() {
   code=5
   if [ -n "$leased" ]; then
@@ -162,7 +162,7 @@ lease_holds() {
   code=1
 }
 
-# lease_lost: how a run has lost its lease, in $why.
+# lease_lost: set $why to how the run has lost its lease.
 lease_lost() {
   lost="this run has lost its lease of the host, and writes nothing more here"
   if [ "$state" = damaged ]; then lease_words "$lease"; why="$lost: $why"
@@ -175,7 +175,7 @@ lease_lost() {
   else why="$lost: ${l_run#* } had it in the meantime, for: $l_what"; fi
 }
 
-# held TROUBLE NOTE: leave in $why who holds what this program wants, since when, and what helps when that one hangs.
+# held TROUBLE NOTE: set $why to who holds the lock that this program wants, since when, and what helps if that one hangs.
 held() {
   code=5 why=$1
   { IFS='	' read -r who pid place <"$2" && kill -0 "$pid"; } 2>/dev/null || return 0

@@ -1,10 +1,10 @@
-# What is done with a lease itself: taken, given back, shown and broken.
-# Given: the prelude and lease.sh.
+# Takes, releases, shows and breaks leases.
+# Needs: the prelude and lease.sh.
 # shellcheck shell=sh disable=SC2034,SC2154
 left_wait=60
 
-# lease_take KIND PROCESS SECONDS WHAT [OVER]: take what is free, or say who has it. Of two that begin at the same time the one
-# that gave itself a name first waits for the other to give way. OVER is a process that is known to be dead.
+# lease_take KIND PROCESS SECONDS WHAT [OVER]: take a free lease, or print who has it. Of two runs that begin at the same time, the
+# one with the earlier name waits for the other to give way. OVER is a process that is known to be dead.
 lease_take() {
   [ "$own_uid" -eq 0 ] || { echo 'not root'; return 0; }
   kind=$1 round=0 file=$lease over=${5:-}
@@ -24,7 +24,7 @@ lease_take() {
     sleep 0.4
     lease_open || { echo "$why"; return 1; }
   done
-  # Who had it last, and for how long it has written no more: what was read here before that may be old.
+  # Print who had it last, and when that one last wrote: a reading from before that may be outdated.
   if [ -n "$l_run" ] && [ "$l_run" != "$run" ] && [ "$state" != live ]; then
     case $l_pid in -*) ;; *) l_until=$((l_until - lease_time + lease_pause)) ;; esac # it was not heard of since
     l_pid=${l_pid#-}
@@ -37,8 +37,8 @@ lease_take() {
   [ "$kind" = run ] || sync -- "$file" "$home"
 }
 
-# lease_alone: have the lock of all writers, too. What a run that is gone has left comes to its end first; meanwhile others may
-# look at the records, so that they have to be looked at anew (1).
+# lease_alone: take the lock of all writers, too. A program that a dead run has left has to end first; meanwhile others may change
+# the records, so they have to be read again (status 1).
 lease_alone() {
   ! flock -n 8 || return 0
   flock -u 9
@@ -51,7 +51,7 @@ lease_alone() {
   return 1
 }
 
-# lease_end [AGO]: give it back; AGO where nothing was done with it: hundredths of a second since somebody had it who did.
+# lease_end [AGO]: release it; AGO if the run has written nothing: hundredths of a second since the last writing run had it.
 lease_end() {
   lease_open || return 0
   lease_read "$lease"
@@ -62,7 +62,7 @@ lease_end() {
   lease_write "$lease" || rm -f -- "$lease"
 }
 
-# lease_show: who holds the host, and what runs there of somebody's.
+# lease_show: print who holds the host, and whose programs run there.
 lease_show() {
   [ "$own_uid" -eq 0 ] || { echo 'only root can see who holds it: ansible_become: true'; return 1; }
   shown=''
@@ -87,7 +87,7 @@ lease_show() {
   else echo free; fi
 }
 
-# lease_break WHY: end whatever lease or hold there is, whoever has it; the host's journal is told by whom and why.
+# lease_break WHY: end any lease or hold, whoever has it, and log to the journal who has done that and why.
 lease_break() {
   [ "$own_uid" -eq 0 ] || { echo 'this needs root: ansible_become: true'; return 1; }
   lease_open || { echo "$why"; return 1; }
@@ -111,5 +111,5 @@ lease_break() {
   echo "broken; it was: $broke"
 }
 
-# edit INDEX: run a fragment that is about the lease itself; it tells by its status, 5 being that somebody else has it.
+# edit INDEX: run a fragment that is about the lease itself, and report its status; 5 means that another run has it.
 edit() { answer=$(exec 2>/dev/null; set -eu; "fragment_$1"); frame "$1" "$?" "$answer"; }

@@ -1,16 +1,16 @@
-# What several fragments ask of one host is read once, and each takes its part; whatever the pool cannot tell for certain, a
-# fragment asks by itself. POSIX sh, no processes but those that are named.
-# Given: the prelude, known.sh.
+# Reads once what several fragments need, and answers them; if the answer is not certain, the fragment runs itself. POSIX sh, and
+# no processes except those that are named here.
+# Needs: the prelude, known.sh.
 # shellcheck shell=sh disable=SC2154
 accounts='' packages='' packages_asked=''
 
-# small PATH: leave in $text a file of root's that is no longer than what sh reads in a moment; fail where it is not that.
+# small PATH: set $text to the content of a file that is root's and short enough for sh to read; fail otherwise.
 small() {
   roots_own "$1" && place "$1" && [ "$kind" = f ] && [ "$size" -le 16384 ] && slurp "$1"
 }
 
-# accounts_read: leave in $passwd and $group what /etc has of users and groups, and yes in $accounts where no other source
-# could say otherwise of who is in them: the C library asks "files" first, and userdb(8) has no record that adds a group.
+# accounts_read: set $passwd and $group to the files in /etc, and $accounts to yes if no other source could give other answers:
+# the C library asks "files" first, and userdb(8) has no record that adds a group.
 accounts_read() {
   small /etc/nsswitch.conf || return 0
   set -f
@@ -36,7 +36,7 @@ accounts_read() {
   group=$lf$text$lf accounts=yes
 }
 
-# account LINES NAME: leave in $entry the first of these lines that is of NAME; fail where there is none.
+# account LINES NAME: set $entry to the first of these lines for NAME; fail if there is none.
 account() {
   entry=''
   set -f
@@ -50,13 +50,13 @@ account() {
   [ -n "$entry" ]
 }
 
-# known_group INDEX NAME: answer what a probe would.
+# known_group INDEX NAME: answer as the group's probe would.
 known_group() {
   [ "$accounts" = yes ] && account "$group" "$2" || return 1
   frame "$1" 0 "entry=$entry$rs"
 }
 
-# known_user INDEX NAME HOME: the same of a user; HOME is empty where the entry's own is meant.
+# known_user INDEX NAME HOME: the same for a user; an empty HOME means the home in the entry.
 known_user() {
   [ "$accounts" = yes ] && account "$passwd" "$2" || return 1
   found=$entry
@@ -77,8 +77,8 @@ known_user() {
   frame "$1" 0 "entry=$found${rs}group=$own${rs}groups=$own$groups${rs}home_made=$there$rs"
 }
 
-# packages_read NAME...: what dpkg knows of all of them, one NAME STATUS VERSION a line; nothing on a host without it. Its
-# database is one file, but for what it has not merged yet: dpkg-query reads all of it anew, which costs several times a grep.
+# packages_read NAME...: read dpkg's state of all of them, one NAME STATUS VERSION a line; nothing on a host without dpkg. Its
+# database is one file, except for updates not merged yet; dpkg-query parses all of it, which takes several times a grep.
 packages_read() {
   command -v dpkg-query >/dev/null || return 0
   packages='' packages_asked=''
@@ -91,7 +91,7 @@ packages_read() {
   packages_asked=" $* "
 }
 
-# listed_packages NAME...: leave them in $packages; fail where the file does not tell.
+# listed_packages NAME...: set $packages to these lines; fail if the file is not enough.
 dpkg=/var/lib/dpkg
 listed_packages() {
   packages=$lf
@@ -136,7 +136,7 @@ known_packages() {
   frame "$index" 0 "found=$found$rs"
 }
 
-# known_there INDEX TEXT PATH...: answer TEXT where all of these are there.
+# known_there INDEX TEXT PATH...: answer TEXT if all of these exist.
 known_there() {
   index=$1 found=$2
   shift 2
@@ -144,7 +144,7 @@ known_there() {
   frame "$index" 0 "$found"
 }
 
-# known_pending INDEX: ids of handlers that an earlier run has noted.
+# known_pending INDEX: answer the ids of handlers that an earlier run has noted.
 known_pending() {
   found=''
   for name in "$home"/notified/*; do

@@ -4,7 +4,7 @@ LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 mask='' own_uid='' own_gid=''
-# What `umask` and `id` say, without a process for either.
+# The values of `umask` and `id`, without starting a process.
 while [ -z "$own_gid" ] && read -r word value effective _; do
   case $word in Umask:) mask=$value ;; Uid:) own_uid=$effective ;; Gid:) own_gid=$effective ;; esac
 done </proc/self/status
@@ -21,7 +21,7 @@ run_dir=
 code=1
 : "${marker:?}" "${run:?}" "${hears?}" "${leased?}" "${connection?}" "${mask?}" "${home?}" "${failed?}" "${own_uid?}" "${own_gid?}"
 
-# full PLACE...: say which of their file systems have run out, and of what: bytes or inodes look the same to a program.
+# full PLACE...: print which of their file systems are full, and whether bytes or inodes are missing (programs report both alike).
 full() {
   df --output=avail,iavail,itotal,target -B1 -- "$@" 2>/dev/null | sort -u | while read -r bytes inodes most where; do
     [ -w "$where" ] || continue
@@ -34,19 +34,19 @@ full() {
   done 2>/dev/null
 }
 
-# emit KEY VALUE: one record of a probe; records end with RS, which no sane value holds.
+# emit KEY VALUE: print one record of a probe; records end with RS, which no normal value contains.
 emit() { printf '%s=%s\036' "$1" "$2"; }
 
-# unknown REASON: a probe's way to say "cannot know before an earlier task has run".
+# unknown REASON: end a probe with the answer "not known before an earlier task has run".
 unknown() { printf '%s' "$1"; exit 3; }
 
-# digest FILE: sha256 of its content in hex.
+# digest FILE: print the sha256 of its content in hex.
 digest() {
   sum=$(sha256sum <"$1")
   printf '%s' "${sum%% *}"
 }
 
-# sum_of FILE: leave it in $sum; what was read for all fragments together is not read again.
+# sum_of FILE: set $sum to the sha256; a file that was read for all fragments together is not read again.
 rows='' sums=''
 : "${rows?}"
 sum_of() {
@@ -56,7 +56,7 @@ sum_of() {
   sum=${sum%% *}
 }
 
-# look PATH: emit what is there without following a link, and leave its kind in $type; nothing when there is nothing.
+# look PATH: emit what is at PATH, without following a link, and set $type to its kind; emit nothing if nothing is there.
 look() {
   type=
   if [ -L "$1" ]; then
@@ -70,14 +70,14 @@ look() {
   emit at "$(stat -c '%U:%u:%G:%g:%a' -- "$1")"
 }
 
-# hidden PATH: a directory that this user may not enter hides what is in it; then "nothing there" is not to be believed.
+# hidden PATH: end the probe if this user may not enter a directory above PATH; otherwise PATH would seem to be missing.
 hidden() {
   above=${1%/*}
   while [ -n "$above" ] && [ ! -d "$above" ]; do above=${above%/*}; done
   [ -x "${above:-/}" ] || { echo "may not look into $above"; exit 4; }
 }
 
-# units_read UNIT…: ask systemd about all of them before the first fragment; a systemctl costs a host as much as ten tests.
+# units_read UNIT…: ask systemd about all of them before the first fragment; one systemctl costs as much as ten tests.
 units=
 blank='
 
@@ -88,8 +88,8 @@ properties=$properties,ActiveEnterTimestampMonotonic,InactiveExitTimestampMonoto
 of_surroundings=Environment,EnvironmentFiles
 units_read() { units_shown=$(systemctl show -p "$properties,$of_surroundings${judged:+,$judged}" -- "$@" 2>/dev/null) && units=$*; }
 
-# unit_show UNIT: leave what systemd says of it in $shown, one NAME=VALUE a line, and its main process (0: none) in $pid. What
-# its environment is, which may be secret, is in $surroundings alone.
+# unit_show UNIT: set $shown to its properties from systemd, one NAME=VALUE a line, and $pid to its main process (0: none). Its
+# environment, which may be secret, is only in $surroundings.
 unit_show() {
   shown='' surroundings='' said='' rest=${units_shown:-}
   for known in $units; do
@@ -112,9 +112,8 @@ unit_show() {
   pid=${pid:-0}
 }
 
-# net_read: leave in $net each TCP socket that listens and each UDP socket without a peer: protocol, ADDRESS:PORT in hex, inode,
-# one a line. /proc/net lists first the TCP sockets that listen (proc_net_tcp.txt of Linux); the others, of which a host may have
-# many, are not read.
+# net_read: set $net to all listening TCP sockets and all UDP sockets without a peer: protocol, ADDRESS:PORT in hex, inode, one a
+# line. /proc/net lists listening TCP sockets first (proc_net_tcp.txt of Linux); the others, which may be many, are not read.
 net=''
 net_read() {
   net=''
@@ -129,13 +128,13 @@ net_read() {
   done
 }
 
-# sockets_listed: leave them in $listed. A probe reads them once.
+# sockets_listed: set $listed to these sockets. A probe reads them once.
 sockets_listed() {
   [ -n "$net" ] || net_read
   listed=$net
 }
 
-# heard_at HEXPORT: leave in $heard address and inode of each TCP socket that listens there, one a line.
+# heard_at HEXPORT: set $heard to address and inode of each TCP socket that listens on this port, one a line.
 heard_at() {
   sockets_listed
   heard=''
@@ -148,8 +147,8 @@ heard_at() {
   set +f
 }
 
-# epmd_names PORT: what EPMD lists to whoever asks on loopback (NAMES_REQ), four bytes of its port cut off; nothing without bash.
-# Its own program would say the same, but that came out of a tarball.
+# epmd_names PORT: print EPMD's list of names (NAMES_REQ on loopback) without the four bytes of its port; nothing without bash.
+# The program epmd prints the same, but it comes from a tarball, so it is not run here.
 epmd_names() {
   # shellcheck disable=SC2016
   timeout 5 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" && printf "\0\1n" >&3 && head -c 4 <&3 >/dev/null && exec head -c 65536 <&3' \
@@ -159,8 +158,8 @@ epmd_names() {
 # frame INDEX RC TEXT
 frame() { printf '%s %s %s %s\n%s' "$marker" "$1" "$2" "${#3}" "$3"; }
 
-# known_as USER: leave in $user whom that names, and in $its_home where he lives. "the login user" is whom sudo was told by; where
-# nobody told it, the login is root's own.
+# known_as USER: set $user to the user's name and $its_home to the home. "the login user" is the user who called sudo; without
+# sudo, it is root.
 known_as() {
   user=$1
   [ "$user" != 'the login user' ] || user=${SUDO_USER:-root}
@@ -169,8 +168,8 @@ known_as() {
   its_home=${its_home##*:}
 }
 
-# as_that_user COMMAND...: become it as $user, with his groups and home, for $bound seconds where that is set: he can stop his
-# own processes, and would hold the host with them. What sudo has told of the login user is not told to himself.
+# as_that_user COMMAND...: exec it as $user, with the user's groups and home, for at most $bound seconds if that is set: the user
+# can stop (SIGSTOP) these processes, and would block the host. The login user does not get sudo's variables.
 bound=
 as_that_user() {
   set -- HOME="$its_home" USER="$user" LOGNAME="$user" "$@"
@@ -178,14 +177,14 @@ as_that_user() {
   exec ${bound:+timeout -k 5 "$bound"} runuser -u "$user" -- env -u TMPDIR "$@"
 }
 
-# as USER TEXT [BLOB...]: run sh text as another user. It and the files that it is given travel through a pipe, not through
-# argv, and he alone reads what is made of them. The functions above, which he has as well, are in $tools.
+# as USER TEXT [BLOB...]: run sh text as another user. The text and its files go through a pipe, not through argv, and only this
+# user can read the copies. $tools has the functions above, for use in the text.
 tools=
 as() {
   known_as "$1"
   body=$2 handed=
   shift 2
-  # Root that logs in is whoever the program is: it lacks nothing of what the program has.
+  # If root logs in, the program itself runs as root already.
   if [ "$user" = root ]; then
     eval "$body"
     return
@@ -214,7 +213,7 @@ $body
   }
 }
 
-# ask INDEX: run a probe. One that fails oddly is asked again with its complaints, which is safe: probes only read.
+# ask INDEX: run a probe. If it fails with an unexpected status, run it again with its error output: probes only read.
 ask() {
   answer=$(exec 2>/dev/null; set -eu; "fragment_$1"); rc=$?
   [ "$rc" -eq 0 ] || [ "$rc" -eq 3 ] || answer=$(exec 2>&1; set -eu; "fragment_$1")
@@ -228,7 +227,7 @@ clean() {
     if [ -L "$link" ] && [ -f "$link" ]; then rm -f -- "$(readlink "$link")"; fi
   done
   set -- "$blobs"
-  # Who is not root has no lock, and what lies there in /tmp may be anybody's.
+  # Without root there is no lock, and files in /tmp may belong to any user.
   if [ "$own_uid" -eq 0 ] && { IFS='	' read -r _ holder _ <"$run_dir/holder"; } 2>/dev/null && [ "$holder" = "$$" ]; then
     [ -z "$leased" ] || lease_left
     set -- "$run_dir/holder" "$blobs"

@@ -1,11 +1,11 @@
-# Which sockets a process holds and what it runs, from /proc. A probe reads those of systemd, of the servers of SSH and of the
-# main processes of its units with one find; of any other process it is asked alone.
-# Given: the prelude.
+# Reads a process's sockets and program from /proc. A probe reads those of systemd, the SSH servers and the main processes of its
+# units with one find; other processes are read one by one.
+# Needs: the prelude.
 # shellcheck shell=sh disable=SC2154,SC2034
 opened='' opened_by=''
 
-# ssh_servers: leave in $ssh_pids the processes that serve SSH. A session's process may hold forwarded ports (ssh -R); only the
-# server itself is systemd's child.
+# ssh_servers: set $ssh_pids to the SSH servers. A process of a session may have forwarded ports (ssh -R); only the server itself
+# is a child of systemd.
 ssh_servers() {
   ssh_pids=''
   for comm in /proc/[0-9]*/comm; do
@@ -17,8 +17,8 @@ ssh_servers() {
   done
 }
 
-# processes_named [servers]: leave those in $opened_by; systemd and the servers of SSH only with that word, for to find these sh
-# looks at every process of the host.
+# processes_named [servers]: set $opened_by to these processes; systemd and the SSH servers only with that word, because finding
+# them means looking at every process of the host.
 processes_named() {
   opened='' opened_by=' '
   [ -z "${1:-}" ] || { ssh_servers; opened_by=" 1$ssh_pids "; }
@@ -31,8 +31,8 @@ processes_named() {
   set +f
 }
 
-# processes_read [servers]: leave in $opened what those hold, /proc/PID/fd/N and the socket or /proc/PID/exe and the program, one
-# a line. A program whose name has a line break is left out; a process that has gone is, too.
+# processes_read [servers]: set $opened to their /proc/PID/fd/N with the socket and /proc/PID/exe with the program, one a line.
+# Programs with a line break in their name are left out, and so are processes that have ended.
 processes_read() {
   processes_named "$@"
   set --
@@ -42,7 +42,7 @@ processes_read() {
   opened=$lf$opened$lf
 }
 
-# process_exe PID: leave in $exe what it runs; nothing where that cannot be told.
+# process_exe PID: set $exe to its program; empty if that cannot be read.
 process_exe() {
   exe=''
   IFS=$lf
@@ -55,7 +55,7 @@ process_exe() {
   [ -n "$exe" ] || exe=$(readlink -- "/proc/$1/exe") || :
 }
 
-# process_sockets PID...: leave in $sockets what they hold, socket:[INODE], one a line.
+# process_sockets PID...: set $sockets to their sockets, socket:[INODE], one a line.
 process_sockets() {
   sockets=''
   for one; do

@@ -1,6 +1,6 @@
-# Who listens on this host, from /proc: no tool beyond coreutils, find, grep and sed is needed.
+# Finds listening sockets of this host in /proc, with no tools beyond coreutils, find, grep and sed.
 
-# ports SOCKETS INODES: leave in $at_ports the ports of those TCP sockets, one a line, but for sockets on loopback.
+# ports SOCKETS INODES: set $at_ports to the ports of these TCP sockets, one a line, without sockets on loopback.
 ports() {
   at_ports='' IFS=$lf
   for line in $1; do
@@ -13,7 +13,7 @@ ports() {
   unset IFS
 }
 
-# ssh_ports SOCKETS: leave in $served where SSH is served, one port a line: by its server, or by systemd in its place.
+# ssh_ports SOCKETS: set $served to the ports of SSH, one a line: of the server, or of systemd with socket activation.
 ssh_ports() {
   pooled=''
   case $opened_by in *' 1 '*) pooled=yes ;; *) processes_read servers ;; esac
@@ -34,5 +34,5 @@ ssh_ports() {
   served=${served%"$lf"}
 }
 
-# activated: what systemd listens on for others: place, socket, service.
+# activated: print the sockets on which systemd listens for services: place, socket, service.
 activated() { systemctl list-sockets --no-legend --no-pager 2>/dev/null || :; }

@@ -1,10 +1,10 @@
-# What changes a host: one step after the other, by one program at a time. POSIX sh, coreutils and util-linux only.
-# Given: the prelude, upload.sh and watch.sh.
+# Runs the steps of a program, one after the other; only one program at a time. POSIX sh, coreutils and util-linux only.
+# Needs: the prelude, upload.sh and watch.sh.
 # shellcheck shell=sh disable=SC2034,SC2154
 lock_wait=60
 
-# One program at a time changes a host, and only one whose run may (lease.sh): the kernel lets the lock go with the process that
-# holds it, and no step inherits it. Looking whether the run may comes after it: what it finds stays so until the program ends.
+# Only one program at a time changes a host, and only if its run has the lease (lease.sh). The kernel releases the lock when the
+# process that holds it ends, and no step inherits it. The lease is checked under the lock: so the result stays valid until then.
 steps_open() {
   [ -n "$blobs" ] || blobs_open || return 1
   [ "$own_uid" -eq 0 ] || return 0
@@ -23,29 +23,29 @@ steps_open() {
   printf '%s\t%s\t%s\n' "$run" "$$" "$blobs" >"$run_dir/holder"
 }
 
-# end_own_upload: a program of this run that still takes a file in waits for a connection that is dead.
+# end_own_upload: kill a program of this run that still receives a file: its connection is dead.
 end_own_upload() {
   { IFS='	' read -r who pid place <"$run_dir/holder" && read -r at _ <"$place/doing"; } 2>/dev/null || return 0
   [ "$who" != "$run" ] || [ "$at" != receive ] || fell "$pid"
 }
 
-# doing KIND LABEL: note what the program is at, for whoever waits for it and for what watches over it (watch.sh).
+# doing KIND LABEL: write down what the program does now, for other programs that wait for it and for watch.sh.
 doing() {
   read -r now _ </proc/uptime
   printf '%s %s %s\n' "$1" "${now%.*}" "$2" >"$blobs/doing" || :
 }
 
-# say TEXT: what a program that is listened to (hears) says before a step's end; that nobody listens any more stops nothing.
+# say TEXT: send output before the step's end, if the program was started with hears; it is no error if the connection is lost.
 say() { printf '%s said 0 %s\n%s' "$marker" "${#1}" "$1" >&6 2>/dev/null || :; }
 
-# read_only LOG: where a step's words say that it could not write, say who makes a file system so, and what helps.
+# read_only LOG: if a step failed because of a read-only file system, print the usual cause and what helps.
 read_only() {
   ! grep -qs 'Read-only file system$' "$1" || echo "a file system of this host is read-only: findmnt -O ro lists them. The" \
     "kernel makes one so when its disk fails (journalctl -k); mount -o remount,rw it when that is mended, and run again"
 }
 
-# step INDEX KIND LABEL: run one step to its end with its output in a file, then report. It tells by $failed, because to
-# test its status with || would switch off set -e inside of it. KIND is own or people.
+# step INDEX KIND LABEL: run one step with its output in a file, then report. The result is in $failed, because testing its
+# status with || would switch off set -e inside the step. KIND is own (of the engine) or people (a user's command).
 step() {
   [ -z "$leased" ] || lease_holds || refuse
   doing "$2" "$3"
@@ -59,8 +59,8 @@ step() {
   frame "$1" "$failed" "$said" || failed=1
 }
 
-# people SECONDS USER TEXT: run what a person wrote as a login would: default signals, the login's umask, a process group
-# of its own; and with a deadline. USER may be empty. What of it is left at the deadline is killed, wherever it hides.
+# people SECONDS USER TEXT: run a user's command as a login would: default signals, the login's umask, its own process group;
+# and with a deadline, after which all its processes are killed, even detached ones. USER may be empty.
 people() {
   user=
   [ -z "$2" ] || known_as "$2"
@@ -84,7 +84,7 @@ people() {
   exit "$code"
 }
 
-# overdue: after its deadline kill what is left of a step, and name what cannot be killed.
+# overdue: kill all processes that are left of a step after its deadline, and name those that cannot be killed.
 overdue() {
   for round in 1 2 3 4 5; do
     left=$(grep -lzxs -e "DEPLOYER_STEP=$step_id" /proc/[0-9]*/environ | cut -d / -f 3)

@@ -1,10 +1,10 @@
-# How files come with a program: whole or not at all. POSIX sh, coreutils and util-linux only.
-# Given: the prelude. Loaded where a program has blobs or steps.
+# Receives the files (blobs) of a program, completely or not at all. POSIX sh, coreutils and util-linux only.
+# Needs: the prelude. Loaded for programs with blobs or steps.
 # shellcheck shell=sh disable=SC2034,SC2154
 silence=30
 locked=
 
-# What an earlier run left when it was killed: its name holds its pid.
+# sweep: remove files of killed runs (their names contain the pid), and partial uploads that are older than a day.
 sweep() {
   for left in "$run_dir"/run.* "$big_dir"/blob.*; do
     [ -e "$left" ] || continue
@@ -18,23 +18,23 @@ sweep() {
   done
 }
 
-# Blobs land in a directory that only this user reads, on tmpfs when they are small, and leave with the program.
+# blobs_open: make the directory for blobs, which only this user can read; small ones are on tmpfs. It is removed with the program.
 blobs_open() {
   run_dir=${TMPDIR:-/tmp} big_dir=${TMPDIR:-/tmp}
   if [ "$own_uid" -eq 0 ]; then
     run_dir=/run/deployer big_dir=$home
     why="cannot make $run_dir or $big_dir"
     if [ ! -d "$run_dir" ] || [ ! -d "$big_dir" ]; then mkdir -p "$run_dir" "$big_dir" || return 1; fi
-    # Where the lease was taken that was done.
+    # With a lease, this has been done already.
     [ -n "$leased" ] || chmod 0700 "$run_dir" "$big_dir" || return 1
     sweep
   fi
   blobs=$(mktemp -d "$run_dir/run.$$.XXXXXXXX") || { why="cannot make a directory in $run_dir"; return 1; }
 }
 
-# blob INDEX SIZE SHA256 OFFSET: take one blob from standard input, but for the bytes that are here already, and prove it
-# whole, small ones together with `blobs_whole`. Of a secret there is no digest (it could be guessed from one): "-" proves the
-# length only, and the channel's own checks do the rest.
+# blob INDEX SIZE SHA256 OFFSET: receive one blob from standard input, without the bytes that are here already, and check it;
+# small ones are checked together by `blobs_whole`. A secret has no digest, from which it could be guessed: with "-", only the
+# length is checked, and SSH itself protects the content.
 digests='' lengths=''
 blob() {
   if [ -n "$locked" ]; then
@@ -71,13 +71,13 @@ blob() {
   [ "$place" = "$blobs/$1" ] || ln -s "$place" "$blobs/$1"
 }
 
-# written INDEX SHA256 TEXT: the same of one that came in the program's text.
+# written INDEX SHA256 TEXT: the same for a blob in the program's text.
 written() {
   printf %s "$3" 2>/dev/null >"$blobs/$1" || { why="cannot write $blobs"; return 1; }
   digests="$digests$2  $blobs/$1$lf"
 }
 
-# blobs_whole: all of the small ones are as they should be.
+# blobs_whole: check all small blobs.
 blobs_whole() {
   why="an upload to $run_dir arrived damaged or cut"
   [ -z "$digests" ] || sha256sum --status --strict -c <<END || return 1
@@ -93,15 +93,15 @@ END
   why=''
 }
 
-# proven SHA256: a large upload was proven since this host was started, and nobody has touched the file since then.
+# proven SHA256: whether a large upload was checked since the host's boot, and its file has not changed since then.
 proven() {
   text=''
   { read -r text <"$run_dir/proven"; } 2>/dev/null
   [ "$text" = "$1 $(stat -c '%i %s %.9Y %.9Z' -- "$home/part.$1" 2>/dev/null)" ]
 }
 
-# receive SIZE FILE: append what comes, until it is all there or nothing has come for some time: the connection is dead
-# then, whatever sshd thinks, and what is held for it has to be let go.
+# receive SIZE FILE: append SIZE bytes from standard input. Stop if nothing arrives for some time: then the connection is dead,
+# even if sshd has not noticed, and the lock must be released.
 receive() {
   if [ "$1" -le 65536 ]; then
     timeout $((silence + $1 / 1000)) head -c "$1" >>"$2" 2>"$blobs/why" 8>&-; taken=$?
@@ -120,7 +120,7 @@ receive() {
   [ "$taken" -eq 0 ] || [ "$taken" -gt 128 ]
 }
 
-# watch_growth FILE PID: kill the process when the file has not grown for some time.
+# watch_growth FILE PID: kill the process if the file has not grown for some time.
 watch_growth() {
   idle=0 before=-1
   while sleep 5; do
@@ -133,7 +133,7 @@ watch_growth() {
   done
 }
 
-# part SHA256 OFFSET: a large upload is named after its content, so that the next run sends only what a cut one has not.
+# part SHA256 OFFSET: prepare the file of a large upload; it is named after its content, so that the next run can continue it.
 part() {
   place=$home/part.$1
   if [ ! -e "$place" ] && [ ! -L "$place" ] && [ "$2" -eq 0 ]; then return 0; fi

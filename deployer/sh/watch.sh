@@ -1,10 +1,10 @@
-# Who asked has to be there: a program ends with the run that gave it up. POSIX sh, coreutils only.
-# Given: the prelude.
+# Ends a program when its run has gone. POSIX sh, coreutils only.
+# Needs: the prelude.
 # shellcheck shell=sh disable=SC2154
 heartbeat=35
 spared=
 
-# fell PID: kill a process and all below it; they are stopped first, so that none starts another meanwhile.
+# fell PID: kill a process and its descendants; they are stopped first, so that none can start another one.
 fell() {
   kill -STOP "$1" 2>/dev/null || return 0
   # shellcheck disable=SC2013
@@ -14,7 +14,7 @@ fell() {
   kill -KILL "$1" 2>/dev/null
 }
 
-# watch_open: from here on the run says every few seconds that it is there; standard input is for nothing else.
+# watch_open: start watching standard input, on which the run sends a heartbeat every few seconds from now on, and nothing else.
 watch_open() {
   exec 5<&0 </dev/null
   ( watch ) <&5 >/dev/null 2>&1 5<&- 8>&- &
@@ -22,7 +22,7 @@ watch_open() {
   exec 5<&-
 }
 
-# watch: when the run has gone, everything here ends with it, but for a step of our own, which comes to its end.
+# watch: when the run has gone, end the program; only a step of the engine itself is allowed to finish.
 watch() {
   read -r spared _ </proc/self/stat
   while timeout "$heartbeat" sh -c 'read -r beat'; do [ -z "$leased" ] || lease_renew || :; done
@@ -36,7 +36,7 @@ watch() {
   clean
 }
 
-# end_unit: what a step has systemd run for it is no process below ours; the step has named the unit.
+# end_unit: stop a unit that systemd runs for a step, which is not a descendant of our process; the step has written its name.
 end_unit() {
   [ ! -s "$blobs/unit" ] || systemctl stop --no-block -- "$(cat -- "$blobs/unit")"
 }
