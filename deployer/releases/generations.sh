@@ -4,6 +4,7 @@
 #   current   the one link that decides. ROOT/current and every path that a node reads lead through it
 #   next      what is staged, for the run that next.run names
 #   drafts/   files of the run that drafts/run names, which will be in the next generation
+#   .read     there where systemd has read the units of the current generation
 # A unit's own text is a generation's file, too: the drop-in 00-deployer.conf of a unit that has next to nothing itself.
 
 # drafted PATH: the same, but for what this run has written anew.
@@ -57,8 +58,8 @@ aim() {
   ln -s -- "$1" "$held/.current.$$"
 }
 
-# swing: what was aimed at becomes current, release and files in one rename. $held/.read is there where systemd has read what
-# units it brings: a run that ends before that has happened leaves it to the next one.
+# swing: what was aimed at becomes current, release and files in one rename. A run that ends before systemd has read its units
+# leaves that to the next one.
 swing() {
   [ -n "$stay" ] || [ ! -e "$held/.read" ] || rm -f -- "$held/.read" || return 1
   mv -T -- "$held/.current.$$" "$held/current" && sync -- "$held"
