@@ -105,17 +105,19 @@ of_current() {
   done
 }
 
-# renamed: what the current generation has under other names is reached and starts at boot, and what it has not does not.
+# renamed: all that the current generation has is reached; under other names it starts at boot, and what it has not does not.
 renamed() {
   other='' absent=''
   for unit in $known; do case " $units " in *" $unit "*) ;; *) other="$other $unit" ;; esac; done
   for unit in $units; do case " $known " in *" $unit "*) ;; *) absent="$absent $unit" ;; esac; done
   # shellcheck disable=SC2086
   [ -z "$absent" ] || systemctl disable --quiet --no-reload -- $absent || :
+  find "$held/current/" -type f -printf '/%P\n' | while read -r file; do
+    # A release may have files that the one which is left has not; where links lead nowhere, they are forgotten.
+    if [ -z "$other" ] && [ -e "$file" ]; then continue; fi
+    linked "$file" || exit 1
+  done || return 1
   [ -n "$other" ] || return 0
-  find "$held/current/" -type f -printf '/%P\n' >"$held/.files" || return 1
-  while read -r file; do linked "$file" || return 1; done <"$held/.files"
-  rm -f -- "$held/.files"
   # shellcheck disable=SC2086
   systemctl enable --quiet --no-reload -- $other
 }

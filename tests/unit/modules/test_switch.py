@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from deployer.engine import ledger
-from deployer.model import Change
+from deployer.model import Blob, Change
 from deployer.modules.beam_nodes import BeamNodes
+from deployer.modules.template import Template
 from deployer.releases import generations
 from deployer.sh import lines, sh
 from tests.samples import quick
+from tests.unit.modules.host_text import do, see
 from tests.unit.modules.place_kit import Place, see_ledger
 
 
@@ -202,6 +204,25 @@ def test_a_bad_release_is_left_for_the_good_one_with_the_files_it_was_good_with(
         (1, "switch", "1"), (2, "good", "1"), (3, "switch", "2"), (4, "bad", "2"), (5, "back", "1"),
     ]  # fmt: skip
     assert all("@" in one.run for one in seen.entries)
+
+
+def test_a_way_back_reaches_what_the_release_that_is_left_has_no_file_for(place: Place) -> None:
+    """A release of rebar3 has a start file, and one of mix none: its link goes when that is good."""
+    start = place.tmp / "etc/shop.start"
+    old = place.unpacked("1")
+    old = replace(old, nodes=(replace(old.nodes[0], configs=(*old.nodes[0].configs, str(start))),))
+    file = Template(dest=str(start), src=Blob.of("starts it"), generations=str(place.held))
+    assert do(file.fix(file.differences(see(file, place.tmp))), place.tmp) == ""
+    assert place.switch(old) == ""
+    assert place.run(ledger.record_good(old, 5)) == ""
+    new = place.unpacked("2")
+    assert place.switch(new) == ""
+    assert place.run(ledger.record_good(new, 5)) == ""
+    assert start.is_symlink()
+    start.unlink()
+    assert place.run(ledger.go_back(new, "1")) == ""
+    assert (place.current, start.read_text()) == ("1", "starts it")
+    assert "enable" not in (place.tmp / "calls").read_text(), "no unit has another name"
 
 
 def test_files_alone_can_be_bad_too_and_then_the_release_is_not_blamed(place: Place) -> None:
