@@ -49,6 +49,7 @@ NAMES = (
     *_REFUSED,
 )
 """The connection variables that are understood, or refused with a reason."""
+_OTHERWISE = {"ansible_become_method": "only sudo is supported: remove the word or write sudo"}
 _LOCAL = {"ssh": False, "paramiko": False, "paramiko_ssh": False, "smart": False, "local": True}
 
 
@@ -96,7 +97,7 @@ def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vau
         value = _get(host, variables, name, str)
         with At(_where(host, name)):
             if value is not None and value not in known:
-                raise ConfigError(f"{name} cannot be {value!r}", hint=nearest(value, known))
+                raise ConfigError(f"{name} cannot be {value!r}", hint=_OTHERWISE.get(name) or nearest(value, known))
     if slip := check_spelling(host.vars):
         raise ConfigError(f"unknown word {slip!r}", where=_where(host, slip), hint=f"did you mean {WORD!r}?")
     key = _get(host, variables, "ansible_ssh_private_key_file", str)

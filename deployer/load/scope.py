@@ -54,6 +54,7 @@ class Scopes:
         """Let a host's tasks begin with what earlier plays have set."""
         if self._start is None:
             self._start = self._settings.copy()
+            self._hosts.clear()  # who was looked at before has nothing of it
         self._settings.begin(host.name, self._start)
         self._forget(host)
 

@@ -176,6 +176,7 @@ class Resolver:
             return self._resolve(host, Progress(facts, tasks and needs.tasks, needs.tasks))
 
     def _resolve(self, host: Host, progress: Progress) -> HostPlay:
+        self._scopes.begin(host)
         reached, cli = self.connection(host), self._run.cli
         own, members = self._members.fleet(host)
         self._scopes.learn(host, progress.facts)
@@ -192,7 +193,6 @@ class Resolver:
             delegates=Delegates(self._inventory.hosts, self.connection, cli.become_password, bool(cli.become)),
             first=self._once(host, wanted),
         )
-        self._scopes.begin(host)
         found = Lists.of(self.play, self._choice, progress, tasking)
         found.check(own, self._units, become=reached.become, strict=self._run.strict)
 

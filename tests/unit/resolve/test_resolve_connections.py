@@ -66,7 +66,7 @@ def test_a_jump_may_be_written_as_ssh_has_it_on_its_command_line(project: Projec
         ("ansible_user: a b", "'a b' is not a user name", "letters"),
         ("ansible_become: y", "ansible_become must be true or false", "true or false"),
         ("ansible_connection: docker", "cannot be 'docker'", "local"),
-        ("ansible_become_method: su", "cannot be 'su'", "sudo"),
+        ("ansible_become_method: su", "cannot be 'su'", "only sudo is supported: remove the word or write sudo"),
         ("ansible_host: -oProxyCommand=id", "is not a host name or address", ""),
         ("ansible_host: 'a b'", "is not a host name or address", ""),
         ("ansible_host: '::1%eth0'", "has an IPv6 zone", "a global address"),

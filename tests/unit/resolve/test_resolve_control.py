@@ -175,6 +175,19 @@ def test_a_play_behind_one_that_asks_for_facts_waits_for_what_it_sets(project: P
     assert made(second.resolve(host, None).actions) == ["Debian"]
 
 
+def test_what_an_earlier_play_has_set_is_seen_from_the_words_of_a_play_as_from_its_tasks(project: Project) -> None:
+    wave = """'{{ hostvars["a"].wave | default(7) }}'"""
+    project.write(
+        "site.yml",
+        "- hosts: a\n  tasks: [{set_fact: {wave: 2}}]\n"
+        f"- hosts: a\n  serial: {wave}\n  tasks: [{{copy: {{dest: /x, content: {wave}}}}}]\n",
+    )
+    (first, host), (second, _) = walked(project, "site.yml", "hosts.yml")
+    first.resolve(host, None)
+    found = second.resolve(host, None)
+    assert (found.limits.serial, made(found.actions)) == ((2,), ["2"])
+
+
 def test_an_assertion_that_does_not_hold_is_told_before_anything_is_touched(project: Project) -> None:
     project.tasks(
         "- assert: {that: [port == 4000, greeting is defined]}\n"
