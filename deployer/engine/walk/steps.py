@@ -137,7 +137,8 @@ def take_back(transport: Transport, host_play: HostPlay, named: Collection[str])
     """Remove a host's notes of handlers for a task that might have notified them, but then changed nothing."""
     noting = [one for one in host_play.handlers if {one.task.name, one.label} & set(named)]
     left = sorted(set[str]().union(*map(notes_of, noting)))
-    finish(transport, "forget the handler", sh('cd "$home/notified" && rm -f -- {}', left), become=host_play.become)
+    text = sh('[ ! -d "$home/notified" ] || {{ cd "$home/notified" && rm -f -- {}; }}', left)
+    finish(transport, "forget the handler", text, become=host_play.become)
 
 
 def step_last_words(output: str, rc: int) -> str:

@@ -131,7 +131,9 @@ class Walk(HostLook):
             self._remaining = self._remaining[segment.own - later.own :]
             if waiting:
                 self._note_woken(now.tasks)
-            if self._results and any(one.action.flush for one in now.tasks):
+            if self._results and (flushes := [i for i, one in enumerate(now.tasks) if one.action.flush]):
+                after = [one for one in now.tasks[flushes[-1] :] if one.wakes or one.verdict in ("change", "runs")]
+                self._notified &= {name for one in after for name in one.notify}  # those before it have had their turn
                 self.host_play = replace(self.host_play, handlers=self._results.flushed(self.host_play.handlers))
             rest = later.tasks + plan.tasks[len(segment.tasks) :]
             self.first = Plan(rest, plan.handlers) if later.all else None

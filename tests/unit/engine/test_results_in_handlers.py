@@ -283,3 +283,21 @@ def test_what_runs_again_for_a_handler_behind_it_gives_no_result_to_others(
 ) -> None:
     with pytest.raises(ConfigError, match=f"which 'check' registers, and runs again when '{by}' notifies it"):
         walk(trial, CIRCLE, RESTART=restart, END=end)
+
+
+LEFT_OUT = """\
+  tasks:
+  - {name: one, copy: {dest: HERE/conf, content: one}, notify: restart}
+  - meta: flush_handlers
+  - {name: ask, shell: echo two, register: said}
+  - {name: two, copy: {dest: HERE/two, content: "{{ said.stdout }}"}, notify: check}
+  - {name: there already, shell: {cmd: 'false', creates: /}, notify: restart}
+  handlers:
+  - {name: check, shell: echo check >>HERE/log, register: checked}
+  - {name: restart, shell: echo restart >>HERE/log, when: checked is defined}
+"""
+
+
+def test_a_handler_that_a_flush_has_left_out_is_not_run_by_what_is_registered_later(trial: Trial) -> None:
+    deployed(trial, LEFT_OUT)
+    assert trial.read("log") == "check\n"
