@@ -10,7 +10,7 @@ for name in $names; do
     rm -f -- "$place$etc/private/$name.env" "$place$etc/private/$name.pem"
   done
   [ -n "$purge" ] || continue
-  rm -f -- "$etc/$name.vm.args" "$etc/$name.remote.vm.args" "$etc/$name.members.args" "$etc/$name.tls.conf"
+  rm -f -- "$etc/$name.vm.args" "$etc/$name.remote.vm.args" "$etc/$name.members.args" "$etc/$name.tls.conf" "$etc/$name.start"
   rm -f -- "$units/$name.service" "/usr/local/bin/$name-ctl"
   rm -rf -- "$units/$name.service.d" "/var/lib/beam/$name"
 done
