@@ -18,6 +18,8 @@ _CLIENTS = ((68, "udp"), (546, "udp"))
 """DHCP's own ports: what the base lets in is enough for them."""
 EPHEMERAL = 32768
 """From here on the kernel gives ports to clients; a UDP socket there is one, as long as a program holds it."""
+PASSING = f"{EPHEMERAL}-65535"
+"""What members reach as long as a takeover lasts; nobody asked for these ports, so they may be closed after it."""
 
 PortRules = Sequence[tuple[str, int, int, int]]
 """Protocol, first and last port, and how wide they are open: 1 to some, 2 to everybody."""
@@ -26,7 +28,12 @@ PortRules = Sequence[tuple[str, int, int, int]]
 def opened(text: str) -> PortRules:
     """Return what the files of a firewall of ours open, beside SSH."""
     found = (match.groups() for line in text.splitlines() if (match := _RULE.fullmatch(line)))
-    return [(protocol, *span(ports), 1 if who else 2) for who, protocol, many in found for ports in many.split(", ")]
+    return [
+        (protocol, *span(ports), 1 if who else 2)
+        for who, protocol, many in found
+        if not (who and many == PASSING)
+        for ports in many.split(", ")
+    ]
 
 
 def once_inner(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from deployer.firewall import openings as check
 from deployer.firewall.nft import BASE, PLACE, RULES_RECORD, UNIT, UNIT_TEXT, RulesPart, rules_of, takes_away
 from deployer.firewall.openings import Allow
 from deployer.firewall.seen import PROBED, Seen
-from deployer.firewall.shut import EPHEMERAL
+from deployer.firewall.shut import PASSING
 from deployer.model import Unknown
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, library, lines, script, sh
@@ -103,7 +103,7 @@ class Firewall(Module):
                 (allow.port, tuple(network for word in allow.sources for network in named.get(word, (word,))))
                 for allow in self.allow
             ),
-            passing=f"{EPHEMERAL}-65535" if self.takeover else "",
+            passing=PASSING if self.takeover else "",
         )
 
     @cached_property

@@ -92,6 +92,14 @@ def test_a_port_that_becomes_narrower_counts_as_shut() -> None:
     assert isinstance(first("tcp 00000000:238C 21", rules=members_only), Present)
 
 
+def test_what_only_a_takeover_opened_is_shut_after_it_without_a_word() -> None:
+    passing = replace(WALL, takeover="chat.service").part.text()
+    late = "tcp 00000000:B043 21"
+    assert "32768-65535" in passing
+    assert isinstance(first(late, rules=passing), Present)
+    assert "45123/tcp" in refusal(late, rules=passing.replace("32768-65535", "40000-65535"))
+
+
 def test_a_table_of_others_that_drops_what_is_declared_is_refused_and_named() -> None:
     foreign = "table ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy drop;\n\t}\n}"
     with pytest.raises(ConfigError, match=r"table ip filter \(iptables\), chain INPUT, policy drop, drops ") as caught:
