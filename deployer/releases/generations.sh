@@ -1,19 +1,18 @@
-# Files belong to their release. A generation is one release with the files that its nodes read at their start; $held, which
-# is root's alone, has them:
-#   ID.N/     a generation: `release` leads to the unpacked release, each file lies below its own path
-#   current   the one link that decides. ROOT/current and every path that a node reads lead through it
-#   next      what is staged, for the run that next.run names
-#   drafts/   files of the run that drafts/run names, which will be in the next generation
-#   .read     there where systemd has read the units of the current generation
-# A unit's own text is a generation's file, too: the drop-in 00-deployer.conf of a unit that has next to nothing itself.
+# A generation is one release with the files that its nodes read at their start. They are in $held, which only root can change:
+#   ID.N/     a generation: `release` is a link to the unpacked release; each file is below its own path
+#   current   the link that decides: ROOT/current and every path that a node reads lead through it
+#   next      the staged generation, for the run in next.run
+#   drafts/   files of the run in drafts/run, which will be in the next generation
+#   .read     exists when systemd has read the units of the current generation
+# The settings of a unit are in a generation, too, as its drop-in 00-deployer.conf; the unit file itself has almost nothing.
 
-# drafted PATH: the same, but for what this run has written anew.
+# drafted PATH: as in_force, but prefer a file that this run has written.
 drafted() {
   at=$held/drafts$1
   if [ -z "$mine" ] || [ ! -f "$at" ]; then in_force "$1"; fi
 }
 
-# bring FROM PATH: copy a file into the generation (or record) that is being made in $fresh.
+# bring FROM PATH: copy a file into the generation (or record) that is made in $fresh.
 bring() {
   goal=$fresh$2
   [ -d "${goal%/*}" ] || (umask 022; mkdir -p -- "${goal%/*}") || return 1
@@ -25,14 +24,14 @@ bring() {
   esac
 }
 
-# flushed DIRECTORY: all in it is on the disk.
+# flushed DIRECTORY: sync all files and directories in it.
 flushed() { find "$1" ! -type l -exec sync -- {} +; }
 
-# sealed DIRECTORY: that, and nobody looks into a directory in it where a file lies that others may not read.
+# sealed DIRECTORY: the same, and set directories to 0700 that contain a file which others may not read.
 sealed() { find "$1" -type f ! -perm /044 -execdir chmod 0700 -- . ';' , ! -type l -exec sync -- {} +; }
 
-# compose ID SOURCE FILE...: make a generation of a release, of the files that `SOURCE PATH` leaves in $at, and leave its name
-# in $made.
+# compose ID SOURCE FILE...: make a generation of a release with the files that `SOURCE PATH` finds ($at), and set $made to its
+# name.
 compose() {
   of=$1 source=$2 fresh=$held/.new made=''
   shift 2
@@ -47,26 +46,26 @@ compose() {
   sealed "$fresh" && mv -T -- "$fresh" "$held/$of.$count" && sync -- "$held" && made=$of.$count
 }
 
-# point LINK NAME: a link in $held leads to a generation, in one rename.
+# point LINK NAME: set a link in $held to a generation, with one rename.
 point() {
   ln -sfn -- "$2" "$held/.link" && mv -T -- "$held/.link" "$held/$1" && sync -- "$held"
 }
 
-# aim NAME: the link to a generation lies ready, so that the switch itself needs no room on the disk.
+# aim NAME: prepare the link to a generation, so that the switch itself needs no disk space.
 aim() {
   for left in "$held"/.current.*; do rm -f -- "$left"; done
   ln -s -- "$1" "$held/.current.$$"
 }
 
-# swing: what was aimed at becomes current, release and files in one rename. A run that ends before systemd has read its units
-# leaves that to the next one.
+# swing: make the generation of `aim` current: release and files with one rename. If the run ends before systemd has read the
+# units, the next run lets it read them.
 swing() {
   [ -n "$stay" ] || [ ! -e "$held/.read" ] || rm -f -- "$held/.read" || return 1
   mv -T -- "$held/.current.$$" "$held/current" && sync -- "$held"
 }
 
-# relink TARGET PATH: systemd compares times, and a link's own must not be the newest. Where nothing is the link is made there
-# at once, and its time is set with those of all others that are ($fresh_links, one a line).
+# relink TARGET PATH: make a link. Its own time is set to 0, because systemd compares times and the link must not be the newest. If
+# nothing is at PATH, the link is made directly, and its time is set later together with others ($fresh_links, one a line).
 relink() {
   if [ -L "$2" ] && [ "$(readlink -- "$2")" = "$1" ]; then return 0; fi
   link=${2%/*}/.deployer.link
@@ -77,12 +76,12 @@ relink() {
     mv -T -- "$link" "$2"
 }
 
-# linked FILE...: the release and all files are reached through the current generation.
+# linked FILE...: make the links to the release and to all files through the current generation.
 linked() {
   fresh_links=''
   relink "$held/current/release" "$root/current" || return 1
   for file; do
-    # What a unit of before has of the same name stays until that is stopped.
+    # A drop-in of the service to be taken over with the same name stays until the service is stopped.
     case ${taking:-no}$file in no*"/${old:-none}.d/00-deployer.conf") continue ;; esac
     relink "$held/current$file" "$file" || return 1
     case $file in */00-deployer.conf)
@@ -101,7 +100,7 @@ linked() {
   [ "$fresh_links" != failed ] && sync -- "$root"
 }
 
-# units_stay UNIT...: leave yes in $stay where what is staged has the text for each of them that the current generation has.
+# units_stay UNIT...: set $stay to yes if the staged generation has the same text for each of them as the current one.
 stay=''
 units_stay() {
   stay=''
@@ -114,9 +113,9 @@ units_stay() {
   stay=yes
 }
 
-# as_read UNIT...: systemd would learn nothing of them from reading all units anew, which takes it longer than a start. It
-# compares times: of a text that becomes another, older one only $stay knows. What nothing wants it forgets as soon as that
-# stops, and when it ran, so it has to have read what wants them, too.
+# as_read UNIT...: whether systemd needs no daemon-reload, which takes it longer than a start. It compares times, so only $stay
+# detects a change to an older text. Units that nothing wants are forgotten by systemd when they stop, with the time of their
+# start, so WantedBy must be known, too.
 as_read() {
   [ -n "$stay" ] && [ -e "$held/.read" ] && [ $# -gt 0 ] || return 1
   case $lf$(systemctl show -p NeedDaemonReload,WantedBy -- "$@" 2>/dev/null)$lf in
@@ -126,20 +125,20 @@ as_read() {
   esac
 }
 
-# read_anew: systemd reads all units anew.
+# read_anew: let systemd reload all units.
 read_anew() {
   systemctl daemon-reload || return 1
   { printf '' >"$held/.read"; } 2>/dev/null || :
 }
 
-# adopt FILE...: where there is no generation yet, what is here is the first; nothing that a start would read changes by that.
+# adopt FILE...: if there is no generation yet, make the first one of the present files; this changes nothing for a start.
 adopt() {
   [ ! -e "$held/current/release" ] || return 0
   current_id
   [ -z "$now" ] || { compose "$now" in_force "$@" && point current "$made"; }
 }
 
-# stage FILE...: $held/next is the generation of release $id with the files as declared: a new one, or the current one.
+# stage FILE...: set $held/next to the generation of release $id with the declared files: a new one, or the current one.
 stage() {
   if [ -d "$root/current" ] && [ ! -L "$root/current" ]; then
     echo "$root/current is a directory, but must be the link to the current release; nothing was stopped."
@@ -157,7 +156,7 @@ stage() {
     compose "$id" drafted "$@" || return 1
   fi
   printf '%s\n' "$run" >"$held/next.run" && point next "$made" || return 1
-  # What leads to the files of another root, or lies there itself, is read until the nodes stop.
+  # Paths that exist already, as links to another root or as files, are read by running nodes, so they stay until these stop.
   reached=''
   for file; do [ ! -e "$file" ] || reached=yes; done
   if [ -z "$reached" ] || { [ -e "$held/current/release" ] && [ -z "$(old_state)" ]; }; then linked "$@" || return 1; fi

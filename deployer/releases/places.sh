@@ -1,8 +1,8 @@
-# Where the files of a release are, for what reads or writes one of them; generations.sh says what they are.
-# They read $root, $held (the directory of the release's generations) and $run.
+# Functions to find and check the files of a release; generations.sh describes the files.
+# They use $root, $held (the directory of the release's generations) and $run.
 
-# insecure DIRECTORY...: leave in $odd which of them somebody else than root could write into, or put something else in the
-# place of. What was read of them for all fragments together may say that none is.
+# insecure DIRECTORY...: set $odd to those that users other than root can write in or replace. It uses what was read for all
+# fragments together, if that is enough.
 insecure() {
   odd=''
   for one; do secure "$one" || break; one=''; done
@@ -11,7 +11,7 @@ insecure() {
     \( -perm -1000 -o ! -perm /002 \( ! -perm /020 -o -gid 0 \) \) \) -printf '%p (%M, %u:%g)\n' 2>/dev/null) || :
 }
 
-# secure DIRECTORY: it was read, and is root's or this user's own, and others may not write in it.
+# secure DIRECTORY: whether it was read, belongs to root or this user, and others may not write in it.
 # shellcheck disable=SC2154 # what place leaves
 secure() {
   [ -n "$rows" ] && place "$1" || return 1
@@ -25,13 +25,13 @@ secure() {
   esac
 }
 
-# trusted DIRECTORY...: end the step where one is insecure.
+# trusted DIRECTORY...: end the step if one is insecure.
 trusted() {
   insecure "$@"
   [ -z "$odd" ] || { printf 'nothing is written below a directory that users other than root can change:\n%s\n' "$odd"; exit 1; }
 }
 
-# current_id: leave in $now the release that a start would take; nothing when there is none.
+# current_id: set $now to the release that a start would use; empty when there is none.
 current_id() {
   here=$PWD
   if cd -P -- "$root/current" 2>/dev/null; then
@@ -42,8 +42,8 @@ current_id() {
   case $now in "$root/versions/"*) now=${now##*/} ;; *) now='' ;; esac
 }
 
-# in_force PATH: leave in $at the file that a start would read as PATH. What a person has put in a link's place counts, and on
-# a host of before there were generations all of them lie there, the whole unit too.
+# in_force PATH: set $at to the file that a start would read as PATH: also one that a person has put in the place of a link, or
+# one of a host from before there were generations, where even the whole unit is at its own path.
 in_force() {
   # shellcheck disable=SC2154
   at=$held/current$1
@@ -55,8 +55,8 @@ in_force() {
   esac
 }
 
-# draft_place PATH: leave in $place where this run writes PATH anew; what another run has left there is no part of it, and what
-# becomes part of a generation is flushed with that.
+# draft_place PATH: set $place to where this run writes a new PATH; files that another run has left there are removed. They are
+# flushed later, with their generation.
 draft_place() {
   # shellcheck disable=SC2034 # draft reads it
   flush=:
@@ -71,7 +71,7 @@ draft_place() {
   [ -d "${place%/*}" ] || mkdir -p -- "${place%/*}"
 }
 
-# unit_text: what a node's unit has itself, the same for all nodes and releases; without a release it starts nothing.
+# unit_text: print the text of a node's unit file, the same for all nodes and releases; without a release it starts nothing.
 unit_text() { printf '%s\n' "$own_unit"; }
 own_unit='# Written by deployer. What starts here belongs to the release that is current, and lies in the drop-in 00-deployer.conf.
 [Service]
@@ -80,14 +80,14 @@ ExecStart=/bin/false
 [Install]
 WantedBy=multi-user.target'
 
-# unit_is_ours FILE: a node's unit has that text, and nobody else may change it.
+# unit_is_ours FILE: whether a unit file has that text, and only root or this user may change it.
 unit_is_ours() {
   [ -n "$(find "$1" -maxdepth 0 -type f -perm 0644 \( -uid 0 -o -uid "$own_uid" \) 2>/dev/null)" ] || return 1
   slurp "$1"
   [ "$text" = "$own_unit" ]
 }
 
-# left_behind UNIT...: leave in $left which units of these generations run, or start at boot, and are none of those.
+# left_behind UNIT...: set $left to other units of these generations that run or start at boot.
 left_behind() {
   ours=" $* " left='' confs=''
   set -f
@@ -101,7 +101,7 @@ left_behind() {
   unset IFS
   set +f
   [ -n "$confs" ] || return 0
-  # Where there is only what is declared, nobody has to be asked.
+  # If there is only the declared unit, systemd need not be asked.
   [ "$confs" != "/etc/systemd/system/$*.d/00-deployer.conf" ] || return 0
   # shellcheck disable=SC2034 # whoever asks reads it
   left=$(printf '%s\n' "$confs" |
@@ -113,9 +113,9 @@ left_behind() {
     done | sort)
 }
 
-# astray ETC: leave in $other which units run nodes of the cluster whose files are in ETC, of a release with another root.
-# Those that are to be taken over are known; one that has a declared node's name is not, for its files would be replaced while
-# it runs. After `loose`, which has read where our own links lead.
+# astray ETC: set $other to units that run nodes of the cluster whose files are in ETC, from a release with another root. Units to
+# be taken over do not count; one with the name of a declared node counts, because its files would be replaced while it runs.
+# Call it after `loose`, which reads where our own links lead.
 astray() {
   etc=$1 other=''
   ours=" $old "
@@ -132,7 +132,7 @@ astray() {
     unit=${unit##*/}
     case $ours in *" $unit "*) continue ;; esac
     case $(readlink -- "$conf") in "$held"/*) continue ;; esac
-    # Somebody's editor has put a file in the place of the link: it is ours all the same.
+    # An editor has replaced the link by a file: it is still ours.
     if [ ! -L "$conf" ] && grep -qF -- "$root/" "$conf"; then continue; fi
     if systemctl --quiet is-active -- "$unit"; then other=$other${other:+$lf}$unit; fi
   done
@@ -140,7 +140,7 @@ astray() {
   set +f
 }
 
-# old_state: say whether $old, a service that is to be taken over, runs or starts at boot; what is ours by now is none of it.
+# old_state: print whether $old, a service to be taken over, runs or starts at boot; nothing if it has been taken over already.
 old_state() {
   [ -n "$old" ] || return 0
   if [ -e "/etc/systemd/system/$old" ] && unit_is_ours "/etc/systemd/system/$old"; then
@@ -156,8 +156,8 @@ old_state() {
   printf '%s' "$state"
 }
 
-# links_read PATH...: leave in $links where these and the drop-ins of all units lead, from what was read for all fragments; fail
-# where not all of it was.
+# links_read PATH...: set $links to where these and the drop-ins of all units lead, from what was read for all fragments; fail if
+# not all of them were read.
 # shellcheck disable=SC2154 # what place leaves
 links_read() {
   links=''
@@ -171,7 +171,7 @@ links_read() {
   done
 }
 
-# loose FILE...: leave in $apart which of them, and of ROOT/current and the units, is not as `linked` makes it; and in $links
+# loose FILE...: set $apart to those of them, of ROOT/current and of the units that are not as `linked` makes them, and $links to
 # where these and the drop-ins of all units lead.
 loose() {
   apart='' count=$#
@@ -195,8 +195,8 @@ loose() {
   apart=${apart%"$lf"}
 }
 
-# settled OWN PATH...: nothing of these is newer than $started, as what was read for all fragments says of files, of links that
-# lead where ours do, and of OWN, the directory of a unit's drop-ins, where nobody has put anything else.
+# settled OWN PATH...: whether none of these is newer than $started, as far as it was read for all fragments: files, our own links,
+# and OWN, the directory of a unit's drop-ins, if it has no other files.
 # shellcheck disable=SC2154 # what place leaves
 settled() {
   drop_ins=$1

@@ -1,17 +1,17 @@
-# What a host remembers of its releases. ROOT/ledger is root's alone (0700):
-#   history       one line an event, fields apart by tabs: number, seconds, event, release, run, detail
-#   good/ID       the release was seen healthy; its number in the history, so that the order needs no clock
+# A host's record of its releases. Only root can use ROOT/ledger (0700):
+#   history       one line for each event, with tabs between the fields: number, seconds, event, release, run, detail
+#   good/ID       the release was healthy; contains its number in the history, so that the order does not depend on a clock
 #   bad/ID        the release failed here, and why; ID is never both
 #   migrated/ID   the release's migration has run, here or on another host of the cluster; its number in the history
-#   migrations/   what the migrations that ran here have printed, ID.log
-#   config/ID/    the files its nodes were started with when it was last judged good, below their own paths
-#   expected/ID   what its nodes were judged by then, one line of JSON without a secret
+#   migrations/   the output of migrations that ran here, ID.log
+#   config/ID/    the files with which its nodes were started when it was last marked good, below their own paths
+#   expected/ID   what its nodes were checked against then, one line of JSON without a secret
 #   sums/ID       a digest of each of its files, as they were unpacked
-#   away          seconds from when the nodes of the last switch, or way back, were told to stop until they had started
-#   untried       there while what its nodes were last started with has not been judged
-#   room/         nothing: as much of the disk as a way back needs, kept for it
+#   away          seconds from the stop of the nodes in the last switch or rollback until they had started again
+#   untried       exists while the release that was started last is marked neither good nor bad
+#   room/         disk space that is reserved for going back
 
-# remember EVENT ID DETAIL: add a line to the history and leave its number in $number.
+# remember EVENT ID DETAIL: add a line to the history and set $number to its number.
 remember() {
   if [ ! -d "$root/ledger/good" ] || [ ! -d "$root/ledger/bad" ] || [ ! -d "$root/ledger/config" ]; then
     mkdir -p -- "$root/ledger/good" "$root/ledger/bad" "$root/ledger/config" || return 1
@@ -20,7 +20,7 @@ remember() {
   number=0 tab='	'
   if [ -s "$root/ledger/history" ]; then
     last_line
-    # What a full disk or a lost host has cut is no line.
+    # Remove an unfinished last line, left by a full disk or a crash.
     case $last in *"$lf.") ;; *)
       truncate -s "$(head -n "$(wc -l <"$root/ledger/history")" "$root/ledger/history" | wc -c)" -- "$root/ledger/history" || return 1
       last_line ;;
@@ -29,7 +29,7 @@ remember() {
     number=${last%%"$tab"*}
     [ "$last" != . ] || number=0
   fi
-  # Also where the history is gone: no judgement may be older than those before it.
+  # Also if the history is gone: the new number must be higher than those in good/.
   for judgement in "$root/ledger/good/"*; do
     slurp "$judgement"
     case $text in '' | *[!0-9]* | ????????????????*) continue ;; esac
@@ -42,10 +42,10 @@ remember() {
     >>"$root/ledger/history" && sync -- "$root/ledger/history"
 }
 
-# last_line: leave it in $last, with a dot behind the line break that it ends with.
+# last_line: set $last to it, with a dot after its line break.
 last_line() { last=$(tail -n 1 -- "$root/ledger/history"; echo .); }
 
-# readable_history: put lines that are none of ours aside, into history.damaged.
+# readable_history: move malformed lines to history.damaged.
 readable_history() {
   word="[^${tab}]*"
   line="^[0-9]{1,15}${tab}[0-9]{1,11}${tab}[a-z_]+${tab}$word${tab}$word${tab}$word\$"
@@ -55,20 +55,20 @@ readable_history() {
     mv -T -- "$root/ledger/.history" "$root/ledger/history" && last_line
 }
 
-# inscribe FILE TEXT: write a small file, on the disk before it has its name.
+# inscribe FILE TEXT: write a small file; it is synced to disk before it gets its name.
 inscribe() {
   { [ -d "${1%/*}" ] || mkdir -p -- "${1%/*}"; } && printf '%s\n' "$2" >"$root/ledger/.new" && sync -- "$root/ledger/.new" &&
     mv -T -- "$root/ledger/.new" "$1" && sync -- "${1%/*}"
 }
 
-# own_tree DIRECTORY: what was read for all fragments says that it is 0700, and no link in it, and all root's or this user's.
+# own_tree DIRECTORY: whether it was read for all fragments and is 0700, without links, and all of it root's or this user's.
 # shellcheck disable=SC2154 # what place leaves
 own_tree() {
   [ -n "$rows" ] && [ "$walked" = "$1" ] && ! place "$1/" && place "$1" || return 1
   case $kind:${owners#*:} in d:0:*:700|d:"$own_uid":*:700) ;; *) return 1 ;; esac
 }
 
-# own_record: leave in $distrust what is wrong with the record where it may not be root's own; nothing of such a one is believed.
+# own_record: set $distrust to what is wrong if the record may not be root's own; such a record is not used.
 own_record() {
   distrust=''
   if [ ! -e "$root/ledger" ] && [ ! -L "$root/ledger" ]; then return 0; fi
@@ -79,7 +79,7 @@ own_record() {
   [ -z "$odd" ] || distrust="the record of the releases is not root's own (0700, no links): $odd"
 }
 
-# unaltered ID: its files hold what they held when it was unpacked; where not, say which do not.
+# unaltered ID: whether its files are as they were unpacked; if not, print which are not.
 unaltered() {
   [ -f "$root/ledger/sums/$1" ] || return 0
   odd=$(cd -- "$root/versions/$1" && sha256sum --quiet --strict -c -- "$root/ledger/sums/$1" 2>&1) && return 0

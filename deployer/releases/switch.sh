@@ -1,13 +1,14 @@
-# How the nodes of a release are switched on a host, and how they go back.
+# Switches the nodes of a release on a host, and takes them back to a good release.
 
-# mark_bad ID WHY: on a full disk it may take a second try, when going back has freed the room that was kept.
+# mark_bad ID WHY: record that a release is bad, once. On a full disk this may need a second try, after going back has freed the
+# reserved space.
 marked=
 mark_bad() {
   [ "$marked" != "$1" ] || return 0
   inscribe "$root/ledger/bad/$1" "$2" && remember bad "$1" "$2" && rm -f -- "$root/ledger/good/$1" && marked=$1
 }
 
-# hold_room: keep as much as a way back needs, whatever fills the disk until then: for the record, and for the files.
+# hold_room: reserve the disk space that going back needs, for the record and for the files.
 hold_room() {
   for room in "$root/ledger/room" "$held/.room"; do
     [ ! -e "$room/link" ] || continue
@@ -15,7 +16,7 @@ hold_room() {
   done
 }
 
-# recorded PATH: leave in $at the file that release $to was judged good with; 1 where its node was none of the release's then.
+# recorded PATH: set $at to the file that release $to had when it was marked good; status 1 if it did not have this node then.
 recorded() {
   keep=$root/ledger/config/$to
   if [ ! -d "$keep" ]; then in_force "$1"; return 0; fi
@@ -29,13 +30,13 @@ recorded() {
   [ -f "$at" ] || in_force "$1"
 }
 
-# leaving: what answers is about to be stopped; note when that began, by a clock that nobody sets.
+# leaving: the nodes are about to be stopped; note the time, by the host's uptime.
 leaving() {
   rm -f -- "$root/ledger/away"
   [ -n "$since" ] || since=$(hundredths)
 }
 
-# returned: they run again; keep for how long they did not, whatever came in between.
+# returned: the nodes run again; record for how long they did not.
 returned() {
   [ -n "$since" ] || return 0
   took=$(($(hundredths) - since))
@@ -45,7 +46,7 @@ returned() {
 since=''
 hundredths() { read -r up _ </proc/uptime && echo "${up%.*}${up#*.}"; }
 
-# halt UNIT...: stop them, and wait until EPMD ($epmd: its port, or nothing) has dropped $names; without bash nobody can ask it.
+# halt UNIT...: stop them, and wait until EPMD ($epmd: its port, or empty) has dropped $names; without bash, do not wait.
 halt() {
   systemctl stop -- "$@" || return 1
   [ -n "$epmd" ] && command -v bash >/dev/null || return 0
@@ -61,12 +62,12 @@ halt() {
 run_nodes() {
   as_read "$@" || read_anew || return 1
   [ $# -gt 0 ] || return 0
-  # Also where no release was: a node of another root, or one that was retired, may have failed too often to be started.
+  # Also without an earlier release: a unit of another root, or of a retired node, may have reached its start limit.
   systemctl reset-failed --quiet -- "$@" 2>/dev/null || :
   systemctl start -- "$@"
 }
 
-# tried_again UNIT...: a start that has failed is systemd's to try again (Restart=); wait as long as one may take.
+# tried_again UNIT...: systemd repeats a failed start (Restart=); wait for it as long as one start may take.
 tried_again() {
   limit=$(($(hundredths) + patience * 100))
   for unit; do
@@ -82,7 +83,7 @@ tried_again() {
   done
 }
 
-# too_slow UNIT...: whether one had not started when its time was over.
+# too_slow UNIT...: whether the start of one of them has timed out.
 too_slow() {
   for unit; do
     [ "$(systemctl show -P Result -- "$unit")" != timeout ] || return 0
@@ -90,14 +91,14 @@ too_slow() {
   return 1
 }
 
-# tell_dead UNIT...: the last words of those that do not run.
+# tell_dead UNIT...: print the last log lines of those that do not run.
 tell_dead() {
   for unit; do
     systemctl --quiet is-active -- "$unit" || last_words
   done
 }
 
-# of_current: put the units that the current generation has into $known; a node that was renamed since has its old one there.
+# of_current: set $known to the units of the current generation; a node that was renamed since then has its old unit there.
 of_current() {
   known=''
   for conf in "$held/current$unit_files"/*.d/00-deployer.conf; do
@@ -105,7 +106,8 @@ of_current() {
   done
 }
 
-# renamed: all that the current generation has is reached; under other names it starts at boot, and what it has not does not.
+# renamed: link everything that the current generation has; enable its units with other names, and disable units that it does not
+# have.
 renamed() {
   other='' absent=''
   for unit in $known; do case " $units " in *" $unit "*) ;; *) other="$other $unit" ;; esac; done
@@ -122,12 +124,13 @@ renamed() {
   systemctl enable --quiet --no-reload -- $other
 }
 
-# go_back ID FILE...: link, files and nodes ($units) become what they were when the release was judged good.
+# go_back ID FILE...: restore link, files and nodes ($units) as they were when the release was marked good.
 go_back() {
   # shellcheck disable=SC2034 # as_read reads it
   to=$1 stay=''
   shift
-  # What runs is stopped only when there is a way back, and the room for its files is freed only when nobody fills it.
+  # Free some of the reserved space and prepare the way back before anything is stopped; the rest is freed after the stop, when
+  # the nodes can no longer fill it.
   rm -f -- "$root/ledger/room/link" "$held/.room/link"
   kept "$to" || compose "$to" recorded "$@" || made=''
   [ -z "$made" ] || aim "$made" || { full "$held"; return 1; }
@@ -151,8 +154,8 @@ go_back() {
   return 1
 }
 
-# forward FILE...: stop $due and $gone (units that are declared no more), make what is staged for release $id current, and
-# start them; when one does not start, all go back, and the status is $reverted.
+# forward FILE...: stop $due and $gone (units that are no longer declared), make the staged generation of release $id current, and
+# start $due; if one does not start, all go back, and the status is $reverted.
 forward() {
   current_id
   before=$now next=$(readlink -- "$held/next" || :) same='' wrong=''
@@ -201,7 +204,7 @@ forward() {
   exit 1
 }
 
-# prepare: what needs room on the disk, while the old nodes run.
+# prepare: write everything that needs disk space, while the old nodes still run.
 prepare() {
   [ -z "$before" ] || hold_room || return 1
   [ -n "$same" ] || aim "$next" || return 1
@@ -232,7 +235,7 @@ exchange() {
 
 blame() { [ "$before" = "$id" ] || [ -z "$wrong" ] || mark_bad "$id" "$wrong" || :; }
 
-# leave FROM TO WHY FILE...: leave a release, which is marked bad when there is a reason, for one that was good.
+# leave FROM TO WHY FILE...: go back from one release to a good one; mark the first as bad if WHY is not empty.
 leave() {
   from=$1 to=$2 why=$3
   shift 3
