@@ -1,8 +1,8 @@
-"""Lists and mappings that a template has made itself: it may alter them, as in ``{% set _ = found.append(x) %}``.
+"""Lets a template alter lists and mappings that it has made itself, as in ``{% set _ = found.append(x) %}``.
 
-Nothing else can be altered by a template: a variable means the same wherever it is read. So the syntax tree says what
-is new (a literal, ``| list``, a sum; a call is where it calls ``dict`` itself), and the rendering remembers these very
-objects; what a rendering gives is copied, so none of them becomes a part of a variable.
+A template cannot alter anything else, so that a variable has the same value wherever it is used. The syntax tree marks
+new objects (a literal, ``| list``, a sum, a call of ``dict``), and the rendering remembers them; the result of a
+rendering is copied, so none of them becomes a part of a variable.
 """
 
 # ruff: noqa: N802  # jinja2 names visitors after its nodes
@@ -25,10 +25,10 @@ _INSTEAD = {list: "{% set x = x + [ITEM] %}", dict: "{% set x = x | combine({KEY
 
 
 def altering(context: Context, function: jinja2.Undefined) -> Any:
-    """Return what a call calls: a method that alters its owner, which the sandbox gives as undefined, if it may.
+    """Return the altering method for a call, which the sandbox reports as undefined, if its owner may be altered.
 
     Raises:
-        TemplateRuntimeError: the owner is none that the template has made.
+        TemplateRuntimeError: the template has not made the owner itself.
     """
     owner, name = function._undefined_obj, str(function._undefined_name)
     kind = list if isinstance(owner, list) else dict
@@ -51,7 +51,7 @@ def _counted(owner: Any, name: str) -> Callable[..., Any]:
 
 
 class _Owner(NodeTransformer):
-    """Wraps what makes a list or a mapping."""
+    """Wraps expressions that make a list or a mapping."""
 
     def _new(self, node: Any) -> nodes.Filter:
         self.generic_visit(node)
@@ -64,5 +64,5 @@ class _Owner(NodeTransformer):
 
 
 def owning(tree: nodes.Node) -> Any:
-    """Return a syntax tree that remembers what it makes."""
+    """Return a syntax tree that remembers the lists and mappings it makes."""
     return _Owner().visit(tree)

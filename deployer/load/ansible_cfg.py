@@ -1,4 +1,4 @@
-"""``ansible.cfg``: what of it says how hosts, roles and passwords are found. The rest is Ansible's own."""
+"""Reads from ``ansible.cfg`` the settings about inventories, roles, logins and passwords; the rest is ignored."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _WRITABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What the first ``ansible.cfg`` that is found says; paths in it start at its directory.
+    """The settings of the first ``ansible.cfg`` that is found; its relative paths start at its directory.
 
     Attributes:
-        notes: what a person has to know of it.
+        notes: notes about it for the user.
     """
 
     inventory: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Configured:
 
 
 def configured(environ: Mapping[str, str] | None = None) -> Configured:
-    """Return what ``ansible.cfg`` says: that of ANSIBLE_CONFIG, of the working directory, of the home, of /etc/ansible.
+    """Return the settings of ``ansible.cfg``: from ANSIBLE_CONFIG, the working directory, the home or /etc/ansible.
 
     Args:
         environ: the environment; default: this process's.
@@ -89,7 +89,7 @@ def _read(file: Path, notes: list[str]) -> Configured:
 
 
 def _path(word: str, file: Path) -> str:
-    """Return a path of the file: variables of the environment stand in it, and it starts at the file's directory."""
+    """Return a path in the file: environment variables are expanded, and it is relative to the file's directory."""
     if not word.strip():
         return ""
     found = Path(os.path.expandvars(word.strip())).expanduser()

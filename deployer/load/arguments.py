@@ -1,4 +1,4 @@
-"""A module's arguments as people write them: a mapping, ``KEY=VALUE`` text, ``args:`` beside it, or free text."""
+"""Reads a module's arguments in all forms: a mapping, ``KEY=VALUE`` text, ``args:`` beside it, or free text."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ FREE_FORM: Mapping[str, str] = {
     "include_vars": "file",
     "meta": "action",
 }
-"""Modules that may be given as one text, and the argument that it is."""
+"""Modules whose arguments may be one text, and the argument for which the text stands."""
 
 _BESIDE = ("creates", "removes", "chdir", "executable", "stdin", "warn", "strip_empty_ends", "stdin_add_newline")
-"""What may stand as KEY=VALUE inside the text of a command."""
+"""Arguments that may be written as KEY=VALUE inside the text of a command."""
 _ASIDE = re.compile(rf"(?:^|\s)(?:{'|'.join(_BESIDE)})=")
 _LONGEST = 16 * 1024
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)=")
@@ -44,9 +44,9 @@ def task_arguments(module: str, value: Any, beside: Any, where: Mark) -> Map:
 
     Args:
         module: its short name.
-        value: what stands behind the module's name.
-        beside: what stands behind ``args:``; None for nothing.
-        where: the place to name.
+        value: the value of the module's key.
+        beside: the value of ``args:``; None without it.
+        where: the place to report.
 
     Raises:
         ConfigError: they are neither a mapping nor ``KEY=VALUE`` text.
@@ -83,7 +83,7 @@ def _own(module: str, value: Any, where: Mark) -> Map:
 
 
 def named_module(value: Any, where: Mark) -> tuple[str, Any]:
-    """Return module and arguments of ``action:`` and ``local_action:``, as text or as a mapping with ``module``.
+    """Return module and arguments of ``action:`` or ``local_action:``, from text or from a mapping with ``module``.
 
     Raises:
         ConfigError: no module is named.
@@ -98,7 +98,7 @@ def named_module(value: Any, where: Mark) -> tuple[str, Any]:
 
 
 def _command(text: str, where: Mark) -> Map:
-    """Return a command and what stands as ``creates=FILE`` in its text."""
+    """Return a command, with arguments such as ``creates=FILE`` taken out of its text."""
     found, left, last = Map(mark=where), "", 0
     if not _ASIDE.search(text):
         return Map({"cmd": text}, where, {"cmd": where})
@@ -117,7 +117,7 @@ def _command(text: str, where: Mark) -> Map:
 
 
 def _pairs(text: str, where: Mark) -> tuple[Map, list[str]]:
-    """Return the ``KEY=VALUE`` pairs of a text, and the words that are none."""
+    """Return the ``KEY=VALUE`` pairs of a text, and the other words."""
     found, left = Map(mark=where), []
     for word, _, _ in _words(text):
         match = _KEY.match(word)
@@ -131,7 +131,7 @@ def _pairs(text: str, where: Mark) -> tuple[Map, list[str]]:
 
 
 def _words(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield the words of a text with where they begin and end; templates and quotes hold blanks together."""
+    """Yield the words of a text with their begin and end; templates and quoted text are not split."""
     begin = end = -1
     if len(text) > _LONGEST:
         hint = "write the arguments as a mapping, and content into a file"
@@ -147,7 +147,7 @@ def _words(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def first_word(text: str) -> tuple[str, str]:
-    """Return the first word of a text, without its quotes, and what follows it."""
+    """Return the first word of a text, without its quotes, and the rest."""
     word, _, end = next(_words(text))
     quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "'\""
     return word[1:-1] if quoted else word, text[end:]
@@ -164,10 +164,10 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def without_action(given: Map) -> Map:
-    """Return a task whose ``action: MODULE KEY=VALUE``, or ``local_action``, is written as the others are.
+    """Return a task with ``action: MODULE KEY=VALUE`` or ``local_action`` turned into ``MODULE:``.
 
     Raises:
-        ConfigError: it names no module; or this machine is not where the task is delegated to.
+        ConfigError: it names no module; or ``local_action`` is combined with ``delegate_to``.
     """
     word = "action" if "action" in given else "local_action"
     name, value = named_module(given[word], at := given.at(word))

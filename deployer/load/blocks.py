@@ -23,13 +23,13 @@ PARTS = ("block", "rescue", "always")
 
 
 def block_tasks(reader: TaskReader, given: Map, below: Inherited, directory: Path) -> list[Task]:
-    """Return the tasks of a block, those of its rescue and of what is done always behind them.
+    """Return the tasks of a block, followed by those of ``rescue`` and ``always``.
 
     Args:
         reader: reads the lists of tasks.
         given: the block.
-        below: what is handed down to it.
-        directory: where ``import_tasks`` starts.
+        below: what the block inherits.
+        directory: the base for ``import_tasks``.
     """
     outer = below
     with reader.problems.going_on():

@@ -1,4 +1,4 @@
-"""How much one rendering may take: seconds, and bytes that it makes. Templates are the operator's, and so are slips."""
+"""Limits for one rendering: seconds, and bytes that it makes. They protect against mistakes in templates."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 from jinja2 import TemplateRuntimeError
 
 SECONDS = 10.0
-"""For one rendering and all that it looks up."""
+"""The time limit of one rendering, including all variables that it uses."""
 BYTES = 64 * 1024 * 1024
-"""Of text made in one rendering, what is thrown away on the way included."""
+"""The limit for text made in one rendering, including intermediate values."""
 NUMBER = 1_000_000
 """The largest width, count or number of bits that a template may ask for."""
 
@@ -64,12 +64,12 @@ _counting = _Counting()
 
 
 def bounded() -> AbstractContextManager[None]:
-    """Count what is made in here, renderings of the variables that it uses included."""
+    """Limit everything that is made inside the ``with`` block, including renderings of the variables it uses."""
     return _counting
 
 
 def made(value: Any) -> Any:
-    """Return what a template has just made, unless it is too much or too late."""
+    """Count a value that a template has made, and return it; raises if that is too much, or too late."""
     if isinstance(value, str | bytes | bytearray):
         spent(len(value))
     elif isinstance(value, list | tuple | dict | set):
@@ -82,7 +82,7 @@ def made(value: Any) -> Any:
 
 
 def check_operation(operator: str, left: Any, right: Any) -> None:
-    """Refuse what would be too large, before it is made."""
+    """Refuse an operation whose result would be too large, before it is computed."""
     if operator == "*":
         for many, count in ((left, right), (right, left)):
             if isinstance(count, int) and isinstance(many, str | bytes | list | tuple):

@@ -48,14 +48,14 @@ NAMES = (
     "ansible_become_pass",
     *_REFUSED,
 )
-"""The connection variables that are understood, or refused with a reason."""
+"""The connection variables that are supported, or refused with a reason."""
 _OTHERWISE = {"ansible_become_method": "only sudo is supported: remove the word or write sudo"}
 _LOCAL = {"ssh": False, "paramiko": False, "paramiko_ssh": False, "smart": False, "local": True}
 
 
 @dataclass(frozen=True, slots=True)
 class CliConnection:
-    """What the command line says of connections; user and key where the inventory names none, become in any case."""
+    """The command line's connection options; user, key and become password count only if the inventory sets none."""
 
     user: str | None = None
     private_key: Path | None = None
@@ -65,24 +65,24 @@ class CliConnection:
 
 
 def address(host: Host, variables: Variables) -> str:
-    """Return where a host is reached: ``ansible_host``, or its name.
+    """Return the address of a host: ``ansible_host``, or its name.
 
     Raises:
-        ConfigError: it is no host name and no IP address.
+        ConfigError: it is neither a host name nor an IP address.
     """
     with At(_where(host, "ansible_host")):
         return check_address(str(_get(host, variables, "ansible_host", str) or host.name))
 
 
 def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vaults, *, become: bool) -> Connection:
-    """Return how a host is reached.
+    """Return a host's connection.
 
     Args:
         host: the host, whose variables may be templates.
-        variables: what names mean on it.
-        cli: what the command line says.
-        vaults: for an encrypted become password.
-        become: what play and tasks ask for, where the inventory has no ``ansible_become``.
+        variables: its variables.
+        cli: the command line's options.
+        vaults: decrypts an encrypted become password.
+        become: whether play or tasks need root, if the inventory does not set ``ansible_become``.
 
     Raises:
         ConfigError: a connection variable is wrong or not supported.
@@ -128,7 +128,7 @@ def _get(host: Host, variables: Variables, name: str, hint: type) -> Any:
 
 
 def _checked(host: Host, variables: Variables, name: str, hint: type, check: Callable[[Any], Any]) -> Any:
-    """Return a word that is checked here, where it is known in which line it stands."""
+    """Return a checked value; it is checked here, because here its line is known for the error."""
     value = _get(host, variables, name, hint)
     with At(_where(host, name)):
         return None if value in (None, "") else check(value)

@@ -1,7 +1,7 @@
-"""Variables that are not for a report: what a task under ``no_log`` has registered, and what is made of it.
+"""Variables that reports must not show: registered by a task under ``no_log``, or made from such a variable.
 
-Their values are plain, so that whatever uses them works as it does without the word. Whoever shows what was made from
-variables listens while it is made, and shows nothing of it where one of these was looked at.
+Their values are plain, so everything that uses them works as without ``no_log``. Code that shows a rendered value
+observes the rendering (`listening`), and does not show it if such a variable was used.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from deployer.errors import ConfigError, NotYet
 
 
 class Listening:
-    """What was noticed: whether such a variable was ``touched``. Every template is rendered inside of some of these."""
+    """Observes a rendering: ``touched`` if such a variable was used. Every template is rendered inside such objects."""
 
     __slots__ = ("_before", "touched")
 
@@ -22,12 +22,12 @@ class Listening:
         self._before: Listening | None = None
 
     def __enter__(self) -> Self:
-        """Begin to listen."""
+        """Begin to observe."""
         self._before, _ears.now = _ears.now, self
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave it to who listens around it, and tell them."""
+        """Stop observing, and pass the result on to the outer observer."""
         _ears.now = self._before
         if self.touched and self._before:
             self._before.touched = True
@@ -41,12 +41,12 @@ _ears = _Ears()
 
 
 def listening() -> Listening:
-    """Notice whether such a variable is looked at in here; whoever listens around it notices it, too."""
+    """Observe whether such a variable is used inside the ``with`` block; an outer observer sees it, too."""
     return Listening()
 
 
 def silenced(error: ConfigError, heard: Listening, what: str, where: object) -> ConfigError:
-    """Return an error without what it may quote, where such a variable was looked at; one that only waits stays."""
+    """Return an error without details if such a variable was used; NotYet stays as it is."""
     if not heard.touched or isinstance(error, NotYet):
         return error
     said = f"{what} cannot be made of this; what is wrong with it is not shown (no_log)"
@@ -54,6 +54,6 @@ def silenced(error: ConfigError, heard: Listening, what: str, where: object) -> 
 
 
 def touch() -> None:
-    """Tell who listens that one was looked at."""
+    """Tell the current observer that such a variable was used."""
     if _ears.now:
         _ears.now.touched = True

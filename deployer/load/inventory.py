@@ -24,7 +24,7 @@ _DEEPEST = 8
 
 @dataclass(frozen=True, slots=True)
 class HostGroup:
-    """One group: its own hosts and children, as written and in that order."""
+    """One group: its own hosts and children, in the order in which they are written."""
 
     name: str
     hosts: tuple[str, ...]
@@ -33,9 +33,9 @@ class HostGroup:
 
 @dataclass(frozen=True)
 class Inventory:
-    """All hosts with their merged variables, and the groups they are in; ``here``: names of this machine, in none.
+    """All hosts with their merged variables, and their groups; ``here``: names of this machine, which is in no group.
 
-    ``programs``: those that were run to know it.
+    ``programs``: the inventory programs that were run.
     """
 
     hosts: Mapping[str, Host]
@@ -45,13 +45,13 @@ class Inventory:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of where it comes from."""
+        """Notes for the user about the origin of the inventory."""
         return (f"the inventory is what a program prints: {', '.join(self.programs)}",) if self.programs else ()
 
     def with_here(self, pattern: str) -> Inventory:
-        """Return the same inventory with this machine in it, where a pattern is its name and no host is called so.
+        """Return the inventory with this machine added if the pattern is its name and no host has this name.
 
-        As in Ansible it is in no group, ``all`` included.
+        As in Ansible it is in no group, not even in ``all``.
         """
         if pattern not in ("localhost", "127.0.0.1", "::1") or pattern in self.hosts or pattern in self.groups:
             return self
@@ -60,7 +60,7 @@ class Inventory:
 
     @cached_property
     def members(self) -> Mapping[str, tuple[str, ...]]:
-        """Every group's hosts, those of its children included, in order of the inventory."""
+        """The hosts of every group, including those of its children, in the order of the inventory."""
         inside: dict[str, list[str]] = {name: [] for name in self.groups}
         for host in self.hosts.values():
             for group in host.groups:
@@ -71,7 +71,7 @@ class Inventory:
     def select(
         self, pattern: str, limit: str = "", *, where: Mark | None = None, allow_empty: bool = False
     ) -> tuple[Host, ...]:
-        """Return the hosts that a play's pattern means, cut down to those of ``limit``.
+        """Return the hosts that match a play's pattern and ``limit``.
 
         Raises:
             ConfigError: a part of a pattern matches nothing, or no host is left and ``allow_empty`` is false.
@@ -141,12 +141,12 @@ def masked(value: Any) -> Any:
 def load_inventory(
     paths: Sequence[Path | str], *, playbook_dir: Path | None = None, vaults: Vaults | None = None
 ) -> Inventory:
-    """Read and merge inventories, in the order given: what comes later wins.
+    """Read and merge inventories in the given order: later ones win.
 
     Args:
-        paths: files in YAML, JSON or INI, programs, or directories; of a directory every file is read, and those of
-            directories in it, in alphabetical order, but for what Ansible passes over (hidden files, ``.md``, …).
-        playbook_dir: ``group_vars/`` and ``host_vars/`` beside the playbook are read too, and win over the inventory's.
+        paths: files in YAML, JSON or INI, programs, or directories; in a directory, all files are read recursively and
+            in alphabetical order, except those that Ansible ignores (hidden files, ``.md``, …).
+        playbook_dir: ``group_vars/`` and ``host_vars/`` beside the playbook are read, too; they override the inventory.
         vaults: opens encrypted variable files; None leaves them out.
 
     Raises:
@@ -173,10 +173,10 @@ def load_inventory(
 
 
 def named_inventory(names: str, flag: str = "--hosts") -> Inventory:
-    """Return an inventory of hosts that ``flag`` only names, with commas between: each is reached by its name.
+    """Return an inventory of the hosts that ``flag`` names, separated by commas: each is reached by its name.
 
     Raises:
-        ConfigError: a name is none.
+        ConfigError: a name is not a valid host name.
     """
     mark = Mark(flag)
     with At(mark):
@@ -191,7 +191,7 @@ def named_inventory(names: str, flag: str = "--hosts") -> Inventory:
 
 
 _PASSED_OVER = re.compile(r"\.|.*(?:~|\.(?:pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry))$")
-"""Files that are no inventories, by Ansible's rule; folders of variables are none either."""
+"""Files that are not inventories, by Ansible's rule; directories of variables are ignored as well."""
 
 
 def _files(path: Path) -> list[Path]:
@@ -240,7 +240,7 @@ def _host(name: str, tree: Tree, near: Sequence[Path], beside_play: Sequence[Pat
 def _near(
     folder: str, names: Sequence[str], near: Sequence[Path], beside_play: Sequence[Path], files: VarFiles
 ) -> list[Mapping[str, Any]]:
-    """Return the files of variables of these names: the inventory's first, then those beside the playbook."""
+    """Return the variable files for these names: the inventory's first, then those beside the playbook."""
     return [
         found
         for place in (near, beside_play)

@@ -1,4 +1,4 @@
-"""The words of plays and tasks that are understood, and what to write instead of those that are not."""
+"""The supported keywords of plays and tasks, and what to write instead of unsupported ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACCEPTED = (
     *("collections", "gather_subset", "gather_timeout", "strategy", "throttle", "become_method", "force_handlers"),
     "delegate_facts",
 )
-"""Words of Ansible's that change nothing here; `check_accepted` refuses those of their values that would."""
+"""Keywords of Ansible that have no effect here; `check_accepted` refuses values that would need one."""
 FORMS = (
     *("list", "items", "flattened", "dict", "nested", "cartesian", "together", "indexed_items", "subelements"),
     *("sequence", "fileglob", "first_found"),
@@ -27,13 +27,13 @@ FORMS = (
 """What may follow ``with_``."""
 WITH = tuple(f"with_{form}" for form in FORMS)
 SETTERS = ("set_fact", "include_vars")
-"""Tasks that set variables for those behind them."""
+"""Tasks that set variables for later tasks."""
 ACTS = (*SETTERS, "assert", "debug", "fail", "meta", "setup")
-"""Tasks that change no host, and that a plan answers (`deployer.resolve.acts`)."""
+"""Tasks that change no host and run while the play is resolved (`deployer.resolve.acts`)."""
 INCLUDES = ("include_tasks", "include_role")
 ROLE_WORDS = ("name", "tasks_from", "defaults_from", "vars_from", "handlers_from", "allow_duplicates", "public")
 RESULT_WORDS = ("register", "changed_when", "failed_when", "ignore_errors", "until", "retries", "delay", "check_mode")
-"""What a task says of its result (`deployer.load.results`)."""
+"""Keywords about a task's result (`deployer.load.results`)."""
 RESULT_TESTS = {
     **dict.fromkeys(("changed", "change"), ("changed", True)),
     **dict.fromkeys(("failed", "failure"), ("failed", True)),
@@ -41,9 +41,9 @@ RESULT_TESTS = {
     **dict.fromkeys(("skipped", "skip"), ("skipped", True)),
     **dict.fromkeys(("finished", "started"), ("finished", True)),
 }
-"""Tests of results: which word of one is looked at, and what it has to say."""
+"""Tests of results: the key of the result that is checked, and the value that it must have."""
 HANDED = ("delegate_to", "ignore_errors")
-"""What blocks, roles and imports hand down besides; a play only the second."""
+"""Further keywords that tasks inherit from blocks, roles and imports; from a play only the second."""
 SHARED = ("name", "vars", "tags", "when", "become", "become_user", "environment")
 PLAY = (
     *("name", "vars", "tags", "become", "become_user", "environment", "hosts", "vars_files", "roles"),

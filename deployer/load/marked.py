@@ -1,4 +1,4 @@
-"""Plain Python values that remember where they were written, so that every complaint can name file, line and column."""
+"""Plain Python values that know where they were written, so that every error can name file, line and column."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Text(str):
 
     Attributes:
         mark: where it starts.
-        plain: written without quotes and not a block; ``mode: 0644`` is refused because of it.
+        plain: written without quotes and not as a block; needed to refuse ``mode: 0644``.
         unsafe: tagged ``!unsafe``; never templated.
     """
 
@@ -33,7 +33,7 @@ class Text(str):
 
 
 class Map(dict[str, Any]):
-    """A mapping from YAML; ``mark`` is where it starts, ``marks`` where each key stands."""
+    """A mapping from YAML; ``mark``: where it starts; ``marks``: where each key is written."""
 
     __slots__ = ("mark", "marks")
 
@@ -53,7 +53,7 @@ class Map(dict[str, Any]):
 
 
 class Seq(list[Any]):
-    """A list from YAML; ``mark`` is where it starts, ``marks`` where each item stands."""
+    """A list from YAML; ``mark``: where it starts; ``marks``: where each item is written."""
 
     __slots__ = ("mark", "marks")
 
@@ -68,13 +68,13 @@ class Seq(list[Any]):
 
 
 class Open(list[Any]):
-    """A list of ours in which, however deep, is no secret and no template: nobody has to look through it again."""
+    """A list made by deployer that has no secret and no template at any depth, so it need not be searched for them."""
 
     __slots__ = ()
 
 
 class Encrypted:
-    """A value tagged ``!vault``: still encrypted, decrypted when a host really needs it. Prints as ``***``."""
+    """A value tagged ``!vault``: encrypted until a host needs it. Prints as ``***``."""
 
     __slots__ = ("mark", "text")
 
@@ -95,28 +95,28 @@ class Encrypted:
 
 
 def marks_of(value: object) -> Mapping[str, Mark]:
-    """Return where each key of a mapping was written; nothing for a mapping that does not know."""
+    """Return where each key of a mapping was written; empty for a mapping without places."""
     return getattr(value, "marks", {})
 
 
 def placed_as(value: object, items: Mapping[str, Any], default: Mark | None = None) -> Map:
-    """Return items as a mapping that stands, key by key, where ``value`` does: what was made of a written mapping."""
+    """Return items as a mapping with the places of ``value``, from which they were made."""
     return Map(items, mark_of(value, default), marks_of(value))
 
 
 def folder_of(value: object, default: Mark) -> Path:
-    """Return the directory of the file in which a value was written: where what it names relatively starts."""
+    """Return the directory of the file in which a value was written: the base for relative paths in it."""
     return Path(mark_of(value, default).file).parent
 
 
 def mark_of(value: object, default: Mark | None = None) -> Mark:
-    """Return where a value was written, or ``default`` when it does not know."""
+    """Return where a value was written, or ``default`` if it has no place."""
     mark = getattr(value, "mark", None)
     return mark if isinstance(mark, Mark) and mark is not NOWHERE else default or NOWHERE
 
 
 def joined(*maps: Mapping[str, Any]) -> Map:
-    """Return one mapping of several, the last one winning, with the marks of all."""
+    """Merge several mappings into one, with the marks of all; later ones win."""
     found = Map()
     for one in maps:
         found.update(one)
@@ -125,7 +125,7 @@ def joined(*maps: Mapping[str, Any]) -> Map:
 
 
 class Omit:
-    """What ``omit`` is in a template: an argument with this value is left out."""
+    """The value of ``omit`` in a template: an argument with this value is left out."""
 
     def __repr__(self) -> str:
         return "omit"

@@ -1,4 +1,4 @@
-"""One play as written → a `Play`: its roles, tasks and handlers, variables, and who is notified."""
+"""Turns one play as written into a `Play`: roles, tasks, handlers, variables, and resolved ``notify``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TEMPLATE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class ReadWith:
-    """What plays are read with: where roles are searched, what opens vaults, what judges tasks, where errors go."""
+    """What is needed to read plays: role directories, vaults, the judge of tasks, and the list of errors."""
 
     role_paths: Sequence[Path]
     vaults: Vaults | None
@@ -36,7 +36,7 @@ class ReadWith:
 
 
 class PlayReader:
-    """Reads one play; `play` gives it, and what is wrong in it goes where all errors of the reading go."""
+    """Reads one play; `play` returns it, and its errors go to ``problems``."""
 
     def __init__(self, given: Map, path: Path, above: ReadWith, inherited: Inherited) -> None:
         if "roles" not in given and not any(word in given for word in ("hosts", "tasks")):
@@ -109,7 +109,7 @@ class PlayReader:
         return found
 
     def _in_sections(self, *sections: list[Task]) -> list[Task]:
-        """Join ``pre_tasks``, roles with tasks, and ``post_tasks``: handlers run at the end of each, as in Ansible."""
+        """Join ``pre_tasks``, roles and tasks, and ``post_tasks``; handlers run after each section, as in Ansible."""
         words, tags = {"action": "flush_handlers"}, frozenset({"always"})
         flush = Task("flush_handlers", "meta", words, self.given.mark, tags=tags, implicit=True)
         found = list[Task]()
@@ -139,7 +139,7 @@ class PlayReader:
         return joined(*layers)
 
     def _exposed(self, tasks: list[Task]) -> list[Task]:
-        """Return the tasks with the variables of all the play's roles below their own role's, as in Ansible."""
+        """Return the tasks with the variables of all roles of the play added; their own role's win, as in Ansible."""
         below: dict[tuple[int, int], tuple[Map, Map]] = {}
         found = []
         for task in tasks:
@@ -151,7 +151,7 @@ class PlayReader:
         return found
 
     def _notified(self, task: Task, handlers: Mapping[str, Task]) -> tuple[str, ...]:
-        """Return the names of the handlers that a task's ``notify`` means, topics resolved."""
+        """Return the names of the handlers in a task's ``notify``, with topics (``listen``) resolved."""
         found: dict[str, None] = {}
         listeners = self.roles.listeners
         for word in task.notify:
@@ -168,7 +168,7 @@ class PlayReader:
 
 
 def _check_results(task: Task, handlers: Sequence[Task], tasks: Sequence[Task]) -> None:
-    """Refuse a handler that uses what another one registers in a loop, or more than once in one go through handlers."""
+    """Refuse a handler that uses a variable which another one registers in a loop, or more than once in a flush."""
     said = " ".join((*task.when, *_TEMPLATE.findall(f"{task.args} {task.loop}")))
     for i, other in enumerate(handlers):
         again = next((one for one in handlers[i:] if other.name in one.notify), None)
@@ -183,7 +183,7 @@ def _check_results(task: Task, handlers: Sequence[Task], tasks: Sequence[Task]) 
 
 
 def _by_name(handlers: Iterable[Task]) -> dict[str, Task]:
-    """Return handlers by name: of one list the first, and the play's rather than a role's, as in Ansible."""
+    """Return handlers by name: in one list the first one wins, and the play's win over a role's, as in Ansible."""
     found: dict[str, Task] = {}
     for task in handlers:
         if task.name not in found or found[task.name].role_path != task.role_path:

@@ -23,7 +23,7 @@ __all__ = ["find_playbook", "load_playbook"]
 
 
 def find_playbook(path: Path) -> Path:
-    """Return the file that a playbook argument means: itself, or the one of that name that comes with the program.
+    """Return the file of a playbook argument: the path itself, or deployer's own playbook of that name.
 
     Raises:
         ConfigError: there is neither.
@@ -47,19 +47,19 @@ def load_playbook(
 ) -> tuple[Play, ...]:
     """Read a playbook with everything it uses.
 
-    Roles are searched in ``roles/`` of the playbook's directory, of that one's parent, of the working directory, then
-    in ``role_paths``, then among those that come with the program.
+    Roles are searched in ``roles/`` of the playbook's directory, of its parent, and of the working directory, then in
+    the playbook's directory itself, in ``role_paths``, and among deployer's own.
 
     Args:
-        path: a file, or the name of a playbook that comes with the program.
-        role_paths: more directories that hold roles.
-        vaults: opens encrypted ``vars_files``; None leaves their variables out.
-        judge: tells what is wrong with a task's module and arguments before anything is rendered.
-        fallback: what is not supported is ansible-core's to run; `Play.ansible` says why.
+        path: a file, or the name of one of deployer's own playbooks.
+        role_paths: more directories with roles.
+        vaults: opens encrypted ``vars_files``; None leaves out their variables.
+        judge: returns the errors in a task's module and arguments that can be found before anything is rendered.
+        fallback: let ansible-core run what is not supported; `Play.ansible` says why.
 
     Raises:
-        ConfigError: with file, line, column, what is wrong and what to write instead; `Problems`, when several things
-            are wrong, has all that can be seen without a host, by file.
+        ConfigError: with file, line, column, what is wrong and what to write instead; if there are several errors,
+            `Problems` has all that can be found without a host, by file.
         SecretError: a file of variables cannot be decrypted.
     """
     reader = _Reader(role_paths, vaults, judge, fallback)
@@ -164,7 +164,7 @@ class _Reader:
 
 
 def _parts(given: Map, path: Path, number: int) -> list[Map | Play]:
-    """Return a play as the parts of its engines; who names none loads nothing of them."""
+    """Return a play, split by its engines; without the word ``engine`` it is one part."""
     roles = given.get("roles")
     if "engine" not in given and not any(
         isinstance(entry, Map) and "engine" in entry for entry in (roles if isinstance(roles, list) else ())

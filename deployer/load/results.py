@@ -1,4 +1,4 @@
-"""What a task says of its result (``register``, ``changed_when``, ``until`` …), and results that are known in part."""
+"""The keywords about a task's result (``register``, ``changed_when``, ``until`` …), and partly known results."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from deployer.syntax import VARIABLE, truth
 
 
 class Foreseen(Mapping[str, Any]):
-    """A result of which a part is known before its task has run, or nothing; who looks at the rest gets `NotYet`.
+    """A result of which only a part, or nothing, is known before its task has run; using the rest raises `NotYet`.
 
     Args:
-        name: the variable it is registered under.
+        name: the variable under which it is registered.
         reason: what it waits for.
-        known: what is known already, such as ``changed``.
-        sure: False where it may turn out that nothing sets it, so that not even ``is defined`` can be answered.
+        known: the keys that are known already, such as ``changed``.
+        sure: False if it may turn out that the variable is not set, so that ``is defined`` has no answer yet.
     """
 
     def __init__(self, name: str, reason: str, known: Mapping[str, Any] | None = None, *, sure: bool = True) -> None:
@@ -46,14 +46,14 @@ class Foreseen(Mapping[str, Any]):
 
 
 def is_known(value: Any) -> bool:
-    """Return whether all of a value is known, and nothing in it waits for a task."""
+    """Return whether a value is completely known, so that nothing in it waits for a task."""
     if isinstance(value, Mapping):
         return not isinstance(value, Foreseen) and all(map(is_known, value.values()))
     return all(map(is_known, value)) if isinstance(value, list | tuple) else True
 
 
 def looks(test: Callable[[Any], bool], value: Any) -> bool:
-    """Return what a test says that asks only whether a value is there; raises NotYet where something may yet set it."""
+    """Return the answer of a test such as ``is defined``; raises NotYet if it is not known whether the value is set."""
     if isinstance(value, Foreseen) and not value.sure:
         value.wait()
     return test(value)
@@ -63,12 +63,12 @@ def says(result: Any, test: str) -> bool:
     """Return whether a result passes a test such as ``is changed``.
 
     Raises:
-        jinja2.TemplateError: it is no result of a task, or not defined.
+        jinja2.TemplateError: it is not a result of a task, or not defined.
     """
     from jinja2 import TemplateRuntimeError, Undefined
 
     if isinstance(result, Undefined):
-        str(result)  # it says which
+        str(result)  # raises, with the name
     if not isinstance(result, Mapping):
         raise TemplateRuntimeError(f"{test!r} asks what is no result of a task (register)")
     word, wanted = RESULT_TESTS[test]
@@ -76,14 +76,14 @@ def says(result: Any, test: str) -> bool:
 
 
 def result_words(given: Map, ignores: Any = None) -> ResultWords:
-    """Return what a task says of its result.
+    """Return a task's keywords about its result.
 
     Args:
         given: the task.
-        ignores: what the block, the role or the play around it says of ``ignore_errors``.
+        ignores: the ``ignore_errors`` of the block, role or play around it.
 
     Raises:
-        ConfigError: a word of it is wrong.
+        ConfigError: one of them is wrong.
     """
     name = text(given, "register") or ""
     if name and not VARIABLE.fullmatch(name):
@@ -105,7 +105,7 @@ def result_words(given: Map, ignores: Any = None) -> ResultWords:
 
 
 def _expressions(given: Map, word: str) -> tuple[str, ...] | None:
-    """Return the conditions under a word; a word of truth is one, too."""
+    """Return the conditions under a keyword; a boolean is one, too."""
     if given.get(word) is None:
         return None
     found = []

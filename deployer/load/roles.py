@@ -1,4 +1,4 @@
-"""Role folders as Ansible lays them out: tasks, handlers, defaults, vars, templates, files, meta."""
+"""Reads roles in Ansible's layout: tasks, handlers, defaults, vars, templates, files, meta."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _META = ("dependencies", "galaxy_info", "allow_duplicates", "collections", "argu
 
 @dataclass(slots=True)
 class RoleReader:
-    """Reads the roles of one play; a dependency runs before the role that asks for it, and once where conditions agree.
+    """Reads the roles of one play; a dependency runs before its role, and only once if the conditions are the same.
 
     Attributes:
-        paths: directories that hold roles, searched in this order.
-        problems: where everything goes that is wrong in one role, while the others are read.
-        judge: tells what is wrong with a task's arguments.
+        paths: directories with roles, searched in this order.
+        problems: gets the errors of a role, while the others are read.
+        judge: returns the errors in a task's arguments.
         handlers: the handlers of all roles read so far.
-        listeners: names of handlers by the topic they listen to.
+        listeners: names of handlers by the topic that they listen to.
         seen: the roles whose tasks have been listed already.
     """
 
@@ -53,7 +53,7 @@ class RoleReader:
         """Return the tasks of the roles listed under ``roles:`` or ``dependencies:``.
 
         Raises:
-            ConfigError: a role is not there, or a file of it is wrong.
+            ConfigError: a role does not exist, or one of its files has an error.
         """
         found: list[Task] = []
         items = sequence(entries, "roles", where)
@@ -63,9 +63,9 @@ class RoleReader:
         return found
 
     def later(self, make: Callable[[], list[Task]], seen: set[Listed]) -> Brought:
-        """Return what ``make`` reads for one host, of all roles only those ``seen`` having been listed; more are added.
+        """Return what ``make`` reads for one host, as if only the roles in ``seen`` had been listed; it adds more.
 
-        What one host is given does not hang on who was asked before it.
+        So the result for one host does not depend on which hosts were resolved before it.
         """
         kept = self.handlers, self.listeners, self.seen, self.defaults, self.vars
         self.handlers, self.listeners, self.seen = [], {}, seen
@@ -75,7 +75,7 @@ class RoleReader:
             self.handlers, self.listeners, self.seen, self.defaults, self.vars = kept
 
     def imported(self, given: Map, inherited: Inherited, where: Mark) -> list[Task]:
-        """Return the tasks of ``import_role: {name: …}``, or of an include's."""
+        """Return the tasks of ``import_role: {name: …}`` or ``include_role``."""
         check_words(given, (*ROLE_WORDS, "apply", "rolespec_validate"), "import_role")
         entry = Map({"role": given.get("name")}, where, {"role": given.at("name")})
         main = {folder: str(given.get(f"{folder}_from") or "main") for folder in _FROM}
@@ -84,13 +84,13 @@ class RoleReader:
     def one(
         self, entry: Map, inherited: Inherited, *, once: bool = True, main: Mapping[str, str] | None = None
     ) -> list[Task]:
-        """Return one role's tasks, those of its dependencies first.
+        """Return one role's tasks, after those of its dependencies.
 
         Args:
-            entry: what stands under ``roles:``, in its long form.
-            inherited: what the play hands down.
-            once: not again where the role has been listed with the same conditions and tags, and without variables.
-            main: the name of the file to read in each of its folders, where that is not ``main``.
+            entry: the entry of ``roles:``, in its long form.
+            inherited: what the role inherits from the play.
+            once: leave the role out if it has been listed with the same conditions and tags, and without variables.
+            main: the name of the file to read in each of its directories, if it is not ``main``.
         """
         with self.problems.going_on():
             entry = _long(read_today(entry, self.problems))
@@ -180,7 +180,7 @@ class RoleReader:
 
 
 def _behind(task: Task, before: Sequence[frozenset[str]], own: frozenset[str]) -> Task:
-    """Return a task of a role that is listed again with other tags: it runs where none of those before does."""
+    """Return a task of a role that is listed again with other tags: it runs if no earlier listing of it does."""
     return replace(task, twins=tuple(tags | (task.tags - own) for tags in before))
 
 
@@ -197,10 +197,10 @@ def _entry(item: Any, where: Mark) -> Map:
 
 
 def _long(entry: Map) -> Map:
-    """Return an entry with the variables that stand beside ``role:`` below ``beside``.
+    """Return an entry with the variables that are written beside ``role:`` moved below ``beside``.
 
     Raises:
-        ConfigError: a word is one slip away from one of ours, or no variable can be called so.
+        ConfigError: a word looks like a misspelt keyword, or cannot be the name of a variable.
     """
     beside = [word for word in entry if word not in ROLE]
     for word in beside:
@@ -221,6 +221,6 @@ def _dependencies(path: Path) -> Iterator[Map]:
 
 
 def _main(path: Path, folder: str, name: str = "main") -> list[Path]:
-    """Return the main file of a folder of the role, or the one of that name, if there is one."""
+    """Return the main file of a role's directory, or the one with the given name, if it exists."""
     names = [name] if Path(name).suffix in (".yml", ".yaml") else [f"{name}.yml", f"{name}.yaml", name]
     return [file for file in (path / folder / one for one in names) if file.is_file()][:1]

@@ -1,4 +1,4 @@
-"""Jinja made fit for configuration: sandboxed, strict, and with every template guarded (`deployer.load.taint`)."""
+"""Jinja for configuration: sandboxed, strict about undefined names, every template guarded (`deployer.load.taint`)."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 ALTERING = frozenset({"append", "extend", "insert", "pop", "remove", "setdefault", "update"})
-"""Methods of lists and mappings that alter them, and that a template may call of its own ones."""
+"""Methods that alter lists and mappings; a template may call them only on those that it has made itself."""
 
 
 class UndefinedVariable(jinja2.UndefinedError):
-    """A template uses what is not there; ``name`` is the word, ``known`` what its owner has instead."""
+    """A template uses an undefined name; ``known``: the names that its owner has."""
 
     def __init__(self, message: str, name: str, owner: Any) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class UndefinedVariable(jinja2.UndefinedError):
 
 
 class Missing(jinja2.StrictUndefined):
-    """Undefined, and so is everything inside of it: ``a.b.c | default(x)`` works wherever the path ends."""
+    """Undefined, and so is everything inside it: ``a.b.c | default(x)`` works whichever part is missing."""
 
     __slots__ = ()
 
@@ -65,7 +65,7 @@ class Missing(jinja2.StrictUndefined):
 
 
 class _Bounded(ImmutableSandboxedEnvironment):
-    """A sandbox in which what an operator or a call makes has a size (`deployer.load.bounds`)."""
+    """A sandbox that limits the size of what operators and calls make (`deployer.load.bounds`)."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
@@ -85,7 +85,7 @@ class _Bounded(ImmutableSandboxedEnvironment):
 
 @cache
 def sandbox_environment() -> jinja2.Environment:
-    """Return the one environment; it holds no values."""
+    """Return the environment, which all templates share; it has no values."""
     found = _Bounded(undefined=Missing, keep_trailing_newline=False, trim_blocks=True, autoescape=False, cache_size=0)
     found.context_class = Rendering
     found.filters = {
@@ -100,7 +100,7 @@ def sandbox_environment() -> jinja2.Environment:
 
 
 def _owning(tree: nodes.Node) -> Any:
-    """Return a syntax tree that remembers what it makes, where it may alter anything at all."""
+    """Return a syntax tree that remembers the values it makes, if it calls an altering method at all."""
     if not any(node.attr in ALTERING for node in tree.find_all(nodes.Getattr)):
         return tree
     from deployer.load.altering import owning
@@ -113,8 +113,8 @@ class Compiled:
     """A template, ready to run.
 
     Attributes:
-        single: it is one ``{{ expression }}`` and nothing else, whose value keeps its type; never a file.
-        newlines: how many of them end its source, and at least end what it gives, as in Ansible.
+        single: it is only one ``{{ expression }}``, whose value keeps its type; false for a file.
+        newlines: number of newlines at the end of its source, which its result gets at least, as in Ansible.
     """
 
     RESULT: ClassVar[str] = "__result"
@@ -124,16 +124,16 @@ class Compiled:
     newlines: int = 0
 
     def ended(self, text: str) -> str:
-        """Return what it gave, with the newlines at the end that a block or Jinja itself has eaten."""
+        """Return its result with the newlines at the end that a block or Jinja itself has removed."""
         return text + "\n" * (self.newlines - (len(text) - len(text.rstrip("\n"))))
 
 
 @cache
 def compiled(source: str, *, file: bool = False, ours: bool = False, said: Dialect = (), above: int = 0) -> Compiled:
-    r"""Return a template compiled, written as ``said``; ``ours``: it comes with the program, and holds no secret.
+    r"""Return a compiled template; ``said``: its Jinja options; ``ours``: it comes with deployer and has no secret.
 
-    In the texts of an expression that YAML holds a backslash is a backslash, as in Ansible: ``'\1'`` reaches the
-    filter as it is. In a template file, and in ``{% %}``, Jinja's escapes hold. ``above``: lines left out before it.
+    In strings of an expression in YAML, a backslash is a backslash, as in Ansible: ``'\1'`` reaches the filter as is.
+    In a template file, and in ``{% %}``, Jinja's escapes apply. ``above``: number of lines left out before it.
 
     Raises:
         jinja2.TemplateSyntaxError: it is not a template.
@@ -181,7 +181,7 @@ def _compile(source: str, *, file: bool, said: Dialect, above: int) -> StoredTem
 
 
 def _backslashes(source: str) -> str:
-    """Return a template with the backslashes in texts inside of ``{{ }}`` doubled."""
+    """Return a template with the backslashes in strings inside ``{{ }}`` doubled."""
     inside, found = False, []
     for _, kind, text in sandbox_environment().lexer.tokeniter(source, None):
         inside = kind == "variable_begin" or (inside and kind != "variable_end")
@@ -191,7 +191,7 @@ def _backslashes(source: str) -> str:
 
 @cache
 def condition(source: str, *, ours: bool = False) -> Compiled:
-    """Return a compiled bare expression, as ``when`` has it; ``ours`` as for `compiled`.
+    """Return a compiled bare expression, as in ``when``; ``ours``: as for `compiled`.
 
     Raises:
         jinja2.TemplateSyntaxError: it is not an expression.
@@ -244,4 +244,4 @@ GLOBALS: Mapping[str, Any] = {
     "now": _refuse("now", "a plan must give the same answer twice; let the host's own programs ask for the time"),
     "omit": OMIT,
 }
-"""What every template can name."""
+"""The names that every template can use."""

@@ -1,4 +1,4 @@
-"""What names mean: on a host, in a play on it, in one task there. Layers in Ansible's order of precedence."""
+"""The variables of a host, of a play on it, and of one task there, in layers with Ansible's order of precedence."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from deployer.load.template import Layer, Variables
 from deployer.model import Host, Mark, Play, Task
 
 MANAGED = "Written by deployer; changes made here are undone."
-"""``ansible_managed``, where no variable of that name says otherwise."""
+"""The value of ``ansible_managed``, if no variable of that name is set."""
 
 _VERSION: Mapping[str, Any] = {"full": "2.19.0", "string": "2.19.0", "major": 2, "minor": 19, "revision": 0}
-"""``ansible_version``: of the language that is followed here. ``ansible_check_mode`` is false always: a plan tells what
-a deploy does, and not what it would do if it were a plan."""
+"""``ansible_version``: the version of the language that deployer follows. ``ansible_check_mode`` is always false: a
+plan shows what a deploy does."""
 
 _MANAGED = Layer({"ansible_managed": MANAGED}, final=True)
 
 
 class Scopes:
-    """The variables of every host and task of a play; those that are asked for twice are made once.
+    """The variables of every host and task of a play; each set is made once and kept.
 
-    Strongest first: the fleet's words (normalised), what Ansible calls magic variables, the loop's item, ``-e``, role
+    Highest precedence first: the fleet's words (normalised), Ansible's magic variables, the loop's item, ``-e``, role
     and task variables, those of the play, facts, those of the inventory, role defaults.
     """
 
@@ -45,13 +45,13 @@ class Scopes:
         self._moments: dict[tuple[str, Mark, int], Variables] = {}
 
     def learn(self, host: Host, facts: Mapping[str, Any] | None) -> None:
-        """Add what a host says of itself; it is data and never templated. None: what an earlier play learnt stays."""
+        """Add a host's facts; they are data and never templated. None: keep the facts from an earlier play."""
         if facts is not None:
             self._facts[host.name] = Layer(dict(facts), final=True)
             self._hosts.pop(host.name, None)
 
     def begin(self, host: Host) -> None:
-        """Let a host's tasks begin with what earlier plays have set."""
+        """Start a host's tasks with the variables that earlier plays have set."""
         if self._start is None:
             self._start = self._settings.copy()
             self._hosts.clear()  # who was looked at before has nothing of it
@@ -67,7 +67,7 @@ class Scopes:
         *,
         hushed: bool = False,
     ) -> None:
-        """Set variables for the tasks behind this one, and for later plays on the host; ``hushed``: not for reports."""
+        """Set variables for later tasks and later plays on the host; ``hushed``: reports must not show them."""
         self._settings.put(host.name, facts, files, read or {}, hushed=hushed)
         self._forget(host)
 
@@ -79,16 +79,16 @@ class Scopes:
         return settings.layers(host.name) if settings else ()
 
     def _told(self, settings: SetVariables | None, host: Host) -> Layer:
-        """Return what a host says of itself: its facts, and those that tasks have read."""
+        """Return a host's facts, including those that tasks have read."""
         facts = self._facts.get(host.name, Layer({}))
         return settings.with_read(host.name, facts) if settings else facts
 
     def shadow(self, host: Host, words: Mapping[str, Any]) -> None:
-        """Put the fleet's words, normalised, above what was written."""
+        """Let the fleet's normalised words override the written ones."""
         self._fleet[host.name] = Layer(dict(words), final=True)
 
     def host(self, host: Host) -> Variables:
-        """Return what the inventory, ``-e`` and facts say; this is what ``hostvars`` shows."""
+        """Return the variables from inventory, ``-e`` and facts; ``hostvars`` shows these."""
         if host.name not in self._hosts:
             named, facts = Layer(self._named(host), final=True), self._told(self._start, host)
             mine = self._set(self._start, host)
@@ -96,18 +96,18 @@ class Scopes:
         return self._hosts[host.name]
 
     def outside(self, host: Host) -> Variables:
-        """Return the same for a host that is not the play's, with ``hostvars`` for its own words."""
+        """Return the same for a host outside of the play, with ``hostvars`` for use in its own words."""
         return self.host(host).over(Layer({"hostvars": self._shared["hostvars"]}, final=True))
 
     def play(self, host: Host) -> Variables:
-        """Return what the play adds to it: without facts and without the fleet's normalised words."""
+        """Return the variables with those of the play, but without facts and the fleet's normalised words."""
         if host.name not in self._plays:
             layers = self._names(host), self._extra, Layer(self._play.vars), Layer(host.vars)
             self._plays[host.name] = self._variables(*layers)
         return self._plays[host.name]
 
     def words(self, host: Host) -> Variables:
-        """Return what names mean in the play's own words, once the fleet's are known."""
+        """Return the variables for the play's own keywords, including the fleet's normalised words."""
         strong = self._fleet.get(host.name, Layer({})), self._names(host), self._extra
         return self._variables(*strong, Layer(self._play.vars), self._told(self._start, host), Layer(host.vars))
 

@@ -1,4 +1,4 @@
-"""Where secrets come from: vaults, environment variables, files and programs; read when a host needs them, once."""
+"""Reads secrets from vaults, environment variables, files and programs, once, when a host needs them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Vaults:
     """The vault passwords of a run, each read when the first encrypted value needs it.
 
     Args:
-        passwords: functions that give a password: see `password_file` and `vault_id`.
+        passwords: functions that return a password: see `password_file` and `vault_id`.
     """
 
     def __init__(self, passwords: Sequence[Callable[[], vault.VaultPassword]] = ()) -> None:
@@ -43,7 +43,7 @@ class Vaults:
 
     @classmethod
     def of(cls, *passwords: vault.VaultPassword) -> Vaults:
-        """Return vaults with passwords at hand."""
+        """Return vaults with known passwords."""
         return cls([lambda one=one: one for one in passwords])  # type: ignore[misc]
 
     def __bool__(self) -> bool:
@@ -52,13 +52,13 @@ class Vaults:
 
     @property
     def passwords(self) -> tuple[vault.VaultPassword, ...]:
-        """All passwords; reads files, runs programs and asks the person, once."""
+        """All passwords; the first use reads files, runs programs and asks the user."""
         if self._passwords is None:
             self._passwords = tuple(make() for make in self._makers)
         return self._passwords
 
     def decrypt(self, text: str, where: object = "") -> bytes:
-        """Return what a vault holds; the same text is decrypted once.
+        """Return the decrypted content of a vault; the same text is decrypted only once.
 
         Raises:
             SecretError: see `deployer.load.vault.decrypt`.
@@ -81,7 +81,7 @@ class Vaults:
 def password_file(path: Path, vault_id: str = "default") -> Callable[[], vault.VaultPassword]:
     """Return a reader of a vault password: a file, or a program that prints it.
 
-    A program whose name ends in ``-client`` (before its extension) is given ``--vault-id ID``, as Ansible does.
+    A program whose name ends in ``-client`` (before its extension) gets ``--vault-id ID``, as in Ansible.
     """
 
     def make() -> vault.VaultPassword:
@@ -106,7 +106,7 @@ def password_file(path: Path, vault_id: str = "default") -> Callable[[], vault.V
 
 
 def vault_id(word: str, ask: Ask) -> Callable[[], vault.VaultPassword]:
-    """Return the reader that ``--vault-id LABEL@SOURCE`` means; the source is a file, a program or ``prompt``."""
+    """Return the reader for ``--vault-id LABEL@SOURCE``; the source is a file, a program or ``prompt``."""
     label, at, place = word.rpartition("@")
     label = label or "default"
     if not at or place not in ("prompt", "prompt_ask_vault_pass"):
@@ -115,26 +115,26 @@ def vault_id(word: str, ask: Ask) -> Callable[[], vault.VaultPassword]:
 
 
 def ask_vault_pass(ask: Ask) -> Callable[[], vault.VaultPassword]:
-    """Return the reader that ``--ask-vault-pass`` means."""
+    """Return the reader for ``--ask-vault-pass``."""
     return lambda: vault.VaultPassword("default", Secret(ask("Vault password: "), "vault password"))
 
 
 def is_source(value: object) -> bool:
-    """Return whether a person has written where a secret comes from (``{env: …}`` …); what a host says is data."""
+    """Return whether a value is a source of a secret (``{env: …}`` …) written in a file; values of hosts are data."""
     return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in SOURCES and bool(mark_of(value).file)
 
 
 def read_secret(value: Any, name: str, base: Path, vaults: Vaults) -> Secret:
-    """Return the secret that a value is or names.
+    """Return the secret that a value contains or names.
 
     Args:
         value: text, a `Secret`, an encrypted value, or a source.
-        name: what the secret is called in messages.
-        base: directory that a relative ``file`` starts from.
+        name: the name of the secret in messages.
+        base: the directory for a relative ``file``.
         vaults: decrypts ``!vault`` values.
 
     Raises:
-        SecretError: it cannot be read; nothing of its content is said.
+        SecretError: it cannot be read; the message has nothing of its content.
     """
     with At(mark_of(value)):
         if isinstance(value, Secret):
@@ -156,7 +156,7 @@ def fill(hint: Any, value: Any, name: str, read: Callable[[Any, str], Secret]) -
     Args:
         hint: a type as `deployer.fields` understands it.
         value: templated, not yet validated.
-        name: how the value is called.
+        name: the name of the value.
         read: reads one source; see `read_secret`.
     """
     if not holds_secret(hint):
@@ -209,7 +209,7 @@ def _read(path: Path, name: str) -> str:
 
 
 def _piped(path: Path, name: str) -> bytes:
-    """Return what the shell's ``<(PROGRAM)`` gives, which has as long as a program of ours."""
+    """Return the output of the shell's ``<(PROGRAM)``, with the same timeout as for our own programs."""
     until, data = time.monotonic() + _TIMEOUT, b""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -1,9 +1,9 @@
-"""Templates that know when they have touched a secret.
+"""Detects whether the rendering of a template has used a secret.
 
-A template may use a secret like any text. Every expression that can yield one is wrapped, when the template is
-compiled, in a filter that reveals it and notes so in the rendering's context; whatever such a rendering gives is a
-secret again. Wrapping the syntax tree, and not the values, covers ``~``, comparisons, loops and method calls alike, and
-what it might miss prints as ``***``.
+A template may use a secret like any text. When the template is compiled, every expression that can give a secret is
+wrapped in a filter, which reveals it and marks the rendering's context; the result of such a rendering is a secret
+again. Wrapping the syntax tree, instead of the values, covers ``~``, comparisons, loops and method calls in the same
+way, and a secret that it missed would print as ``***``.
 """
 
 # ruff: noqa: N802  # jinja2 names visitors after its nodes
@@ -32,14 +32,14 @@ ONLY_LOOK = ("defined", "undefined", "none")
 
 
 class Piece(str):
-    """What an expression prints, its value, which a template is that prints it alone, and what was revealed before."""
+    """The text of an expression, with its value (the result of a template with only this expression) and the taint."""
 
     __slots__ = ("tainted", "value")
     tainted: bool
     value: Any
 
     def __str__(self) -> str:
-        return self  # jinja2 makes text of everything that is printed
+        return self  # jinja2 calls str() on everything that is printed
 
 
 class Rendering(Context):
@@ -48,7 +48,7 @@ class Rendering(Context):
     tainted = False
 
     def resolve_or_missing(self, key: str) -> Any:
-        """Return what a name means here, or jinja's ``missing``; variables are asked once and not twice."""
+        """Return the value of a name, or jinja's ``missing``; looks up each variable only once."""
         if key in self.vars:
             return self.vars[key]
         parent: Any = self.parent
@@ -56,7 +56,7 @@ class Rendering(Context):
 
 
 def reveal(context: Rendering, value: Any) -> Any:
-    """Return the text of a secret and note it; anything else as it is."""
+    """Return the text of a secret and mark the context; return other values as they are."""
     if isinstance(value, Secret):
         context.tainted = True
         return value.reveal()
@@ -65,7 +65,7 @@ def reveal(context: Rendering, value: Any) -> Any:
 
 
 def reveal_all(context: Rendering, value: Any) -> Any:
-    """Return ``value`` with every secret inside of it revealed and noted; containers without one as they are."""
+    """Return ``value`` with every secret inside it revealed, and mark the context; containers without one stay."""
     if type(value) in _OPEN:
         return value
     if isinstance(value, Secret):
@@ -86,12 +86,12 @@ def reveal_all(context: Rendering, value: Any) -> Any:
 
 
 def _all_open(values: Iterable[Any]) -> bool:
-    """Return whether nothing in here can be or hold a secret; large inventories live on this being quick."""
+    """Return whether the types show that no value is or contains a secret; a fast path for large inventories."""
     return _OPEN.issuperset(map(type, values))
 
 
 def untaint(context: Rendering, value: Any) -> str:
-    """Return what a value prints as within text; nothing for None, as in Ansible."""
+    """Return a value as a part of text; empty for None, as in Ansible."""
     value = reveal_all(context, value)
     if isinstance(value, Omit):
         raise jinja2.TemplateRuntimeError(_OMIT_ALONE)
@@ -99,7 +99,7 @@ def untaint(context: Rendering, value: Any) -> str:
 
 
 def piece(context: Rendering, value: Any) -> str:
-    """Return what an expression prints, lists for tuples as in Ansible, with its value where that is no text."""
+    """Return an expression as text (tuples print as lists, as in Ansible), with its value if that is not text."""
     if type(value) is str or isinstance(value, jinja2.Undefined):
         return untaint(context, value)
     value = list(value) if isinstance(value, Iterator | ValuesView | ItemsView) else value  # which may reveal
@@ -115,10 +115,10 @@ def _lists(value: Any) -> Any:
 
 
 def whole(context: Rendering, pieces: Sequence[str], *, alone: bool) -> Any:
-    """Return what a template has printed: the text of all, or where one may stand ``alone`` its value.
+    """Return the result of a template: the joined text, or with ``alone`` the value of its only expression.
 
     Raises:
-        jinja2.TemplateRuntimeError: ``omit`` is a part of it.
+        jinja2.TemplateRuntimeError: ``omit`` is a part of the text.
     """
     if alone and len(pieces) == 1 and isinstance(pieces[0], Piece):
         context.tainted = pieces[0].tainted
@@ -129,7 +129,7 @@ def whole(context: Rendering, pieces: Sequence[str], *, alone: bool) -> Any:
 
 
 def guarded(function: Callable[..., Any], filter_name: str = "") -> Callable[..., Any]:
-    """Return a filter or test that sees secrets revealed, and makes no more than it may."""
+    """Return a filter or test that gets secrets revealed, and whose result is limited in size."""
     wants = _PassArg.from_obj(function)
 
     @pass_context
@@ -141,7 +141,7 @@ def guarded(function: Callable[..., Any], filter_name: str = "") -> Callable[...
             return bounds.made(function(*_given(context), *seen, **named))
         except Exception as error:
             if filter_name and not getattr(error, "__notes__", ()):
-                error.add_note(filter_name)  # whoever tells of it names the filter
+                error.add_note(filter_name)  # so that the error message can name the filter
             raise
 
     def _given(context: Rendering) -> tuple[Any, ...]:
@@ -165,7 +165,7 @@ WRAPS: Mapping[str, Any] = {
 
 
 class _Guard(NodeTransformer):
-    """Wraps what can yield a secret; ``single`` templates hand out their value, others build text."""
+    """Wraps expressions that can give a secret."""
 
     def _wrap(self, node: nodes.Expr, name: str = REVEAL) -> nodes.Filter:
         return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
@@ -220,12 +220,12 @@ class _Guard(NodeTransformer):
 
 
 def guard(tree: nodes.Node) -> Any:
-    """Return a syntax tree with everything wrapped that could yield a secret."""
+    """Return a syntax tree with all expressions wrapped that can give a secret."""
     return _Guard().visit(tree)
 
 
 def settled(value: Any) -> Any:
-    """Return a result with generators and views run to their end and nothing undefined left inside."""
+    """Return a result with generators and views turned into lists; raises if something in it is undefined."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, jinja2.Undefined):
@@ -240,7 +240,7 @@ def settled(value: Any) -> Any:
 
 
 def sealed(value: Any, name: str) -> Any:
-    """Return a result in which a secret was revealed: whatever could hold a part of it is a secret."""
+    """Return a result of a rendering with a secret: every value in it that could contain a part of it is a Secret."""
     if isinstance(value, dict):
         return placed_as(value, {key: sealed(item, f"{name}.{key}") for key, item in value.items()})
     if isinstance(value, list):

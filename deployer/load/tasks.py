@@ -1,4 +1,4 @@
-"""One task as written → a `Task`: keywords, module, arguments, and what play and role hand down."""
+"""Turns one task as written into a `Task`: keywords, module, arguments, and what it inherits from play and role."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from deployer.model import LoopControl, Mark, ResultWords, Task
 
 _IMPORTS = ("import_tasks", "import_role")
 MAX_IMPORTS = 16
-"""How deep imports may nest."""
+"""The depth to which imports may be nested."""
 
 ImportRole = Callable[[Map, Inherited, Mark], list[Task]]
 TaskJudge = Callable[[Task], Iterable[ConfigError]]
-"""Tells what is wrong with a task's module and its arguments, as far as it shows before anything is rendered."""
+"""Returns the errors in a task's module and arguments that can be found before anything is rendered."""
 
 _PARTS = frozenset(("block", "rescue", "always"))
 
 
 class Brought(NamedTuple):
-    """Tasks that were read late, the handlers that their roles bring, and the names of those by topic."""
+    """Tasks that were read late, the handlers of their roles, and the handlers' names by topic."""
 
     tasks: tuple[Task, ...]
     handlers: tuple[Task, ...] = ()
@@ -50,17 +50,17 @@ class Brought(NamedTuple):
 
 
 class Roles(Protocol):
-    """What reads the roles of a play: `deployer.load.roles.RoleReader`."""
+    """Reads the roles of a play: `deployer.load.roles.RoleReader`."""
 
     seen: set[Listed]
 
     def later(self, make: Callable[[], list[Task]], seen: set[Listed]) -> Brought:
-        """Return what ``make`` reads, as if of all roles only ``seen`` had been listed; more are added."""
+        """Return what ``make`` reads, as if only the roles in ``seen`` had been listed; it adds more to them."""
         ...
 
 
 class _Said(NamedTuple):
-    """What a task says of how it is done, beside the words that a block could say for it."""
+    """The keywords of a task that it does not share with blocks."""
 
     loop: Any
     control: LoopControl
@@ -71,9 +71,9 @@ class _Said(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TaskReader:
-    """Turns lists of tasks into `Task`s; ``import_role`` is how the caller reads a role.
+    """Turns lists of tasks into `Task`s; ``import_role`` reads a role.
 
-    What is wrong in one task goes to ``problems``, and the others are read.
+    The errors of a task go to ``problems``, and the other tasks are read all the same.
     """
 
     import_role: ImportRole
@@ -89,13 +89,13 @@ class TaskReader:
 
         Args:
             value: the list.
-            what: the list's word, for errors.
-            where: the place to name when there is none better.
-            inherited: what play and role hand down.
-            directory: where ``import_tasks`` starts.
+            what: the list's keyword, for errors.
+            where: the place to report if there is none better.
+            inherited: what the tasks inherit from play and role.
+            directory: the base for ``import_tasks``.
 
         Raises:
-            ConfigError: it is no list.
+            ConfigError: it is not a list.
             SecretError: a file of variables cannot be decrypted.
         """
         found: list[Task] = []
@@ -155,7 +155,7 @@ class TaskReader:
         return self._import(given, key, below, directory)
 
     def _task(self, given: Map, key: str, inherited: Inherited) -> Task | None:
-        """Return the task; None when a word of it is wrong, which is noted."""
+        """Return the task; None if it has an error, which goes to ``problems``."""
         before, wrong, all_of, own = len(self.problems.found), Gathering(), inherited, Map()
         module, args = self._called(given, key, wrong)
         if len(self.problems.found) > before:
@@ -199,7 +199,7 @@ class TaskReader:
         return task if len(self.problems.found) == before else None
 
     def _called(self, given: Map, key: str, wrong: Gathering) -> tuple[str, Map]:
-        """Return the module and its arguments by our names; what is wrong with these as written goes to ``wrong``."""
+        """Return the module and its arguments under our names; errors in the written arguments go to ``wrong``."""
         module, where, args = short_name(key), given.at(key), Map(mark=given.at(key))
         with wrong.going_on():
             args = arguments_of(module, given[key], given.get("args"), where)
@@ -230,7 +230,7 @@ class TaskReader:
         return self.file(value, at, replace(below, depth=below.depth + 1), directory)
 
     def file(self, name: str, at: Mark, below: Inherited, directory: Path) -> list[Task]:
-        """Return the tasks of one file, which stands beside the one that names it, or in its role's ``tasks/``.
+        """Return the tasks of one file, which is beside the file that names it, or in its role's ``tasks/``.
 
         Raises:
             ConfigError: there is no such file, or files include each other without end.

@@ -1,4 +1,4 @@
-"""What to tell somebody whose template uses what is not defined."""
+"""Advice for a template that uses an undefined name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _UNDECLARED = "this host declares no fleet: give it release: or nodes:, as deplo
 
 
 class NotDefined(ConfigError):
-    """A template uses what is not defined; ``inside``: the name of what a value that is there lacks."""
+    """A template uses an undefined name; ``inside``: the name, if it is missing inside a value that exists."""
 
     inside = ""
 
@@ -36,9 +36,9 @@ def advice(name: str, variables: Variables | None, known: Collection[str]) -> st
     """Return what to write instead.
 
     Args:
-        name: what is not defined.
-        variables: where it was looked for; None where it is a name inside of something else.
-        known: the names that are in there.
+        name: the undefined name.
+        variables: the variables in which it was looked up; None if it is a name inside another value.
+        known: the names inside that value.
     """
     names = known if variables is None else list(variables)
     if variables is not None and name in _FLEET:

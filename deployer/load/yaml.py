@@ -1,9 +1,9 @@
-"""The strict YAML reader: nothing is guessed, nothing is unbounded, every value knows its place.
+"""The strict YAML reader: it guesses nothing, everything has a limit, and every value knows its place.
 
-A plain scalar becomes a number, a boolean or nothing only if printing that value gives back the same characters. So
-``NO``, ``on``, ``0644``, ``1.10``, ``22:22``, ``1_000``, ``0x1F`` and dates stay text and the schema decides: the
-implicit types of YAML 1.1 change deployment data silently. The tree is built from parser events with a stack of our
-own, so that depth is a number we check and never Python's recursion limit.
+A plain scalar becomes a number, a boolean or None only if printing that value gives the same characters again. So
+``NO``, ``on``, ``0644``, ``1.10``, ``22:22``, ``1_000``, ``0x1F`` and dates stay text, and the schema decides what they
+are: the implicit types of YAML 1.1 would change deployment data silently. The tree is built from parser events with a
+stack of our own, so that we check the depth ourselves and never reach Python's recursion limit.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NO_ANCHORS = 'say it once under vars: and use it as "{{ name }}", or use loop:'
 
 
 def read(path: Path) -> Any:
-    """Return what a YAML file says.
+    """Return the content of a YAML file.
 
     Raises:
         ConfigError: it cannot be read, is too large, or is not YAML of the strict kind.
@@ -72,7 +72,7 @@ def source(path: Path) -> str:
 
 
 def json_as_yaml(text: str) -> str:
-    """Return JSON without tabs, which no text in it holds, and with a character that it writes as two in one escape."""
+    """Return JSON text that is also YAML: without tabs, and with each surrogate pair written as one escape."""
 
     def one(pair: re.Match[str]) -> str:
         return f"{pair[1]}\\U{0x10000 + ((int(pair[2], 16) - 0xD800) << 10) + int(pair[3], 16) - 0xDC00:08x}"
@@ -81,7 +81,7 @@ def json_as_yaml(text: str) -> str:
 
 
 def parse(text: str, name: str) -> Any:
-    """Return what YAML text says; `None` for an empty document.
+    """Return the content of YAML text; `None` for an empty document.
 
     Args:
         text: at most `MAX_BYTES` characters.
@@ -130,7 +130,7 @@ def _syntax_error(error: pyyaml.MarkedYAMLError, text: str, name: str) -> Config
 
 
 class _Builder:
-    """Puts events together; `stack` holds the open containers, `keys` the key each open mapping waits to fill."""
+    """Builds values from events; `stack` has the open containers, `keys` the current key of each open mapping."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -243,7 +243,7 @@ def _unknown_tag(tag: str) -> ConfigError:
 
 
 def walk(value: Any) -> Iterator[Any]:
-    """Yield every value inside ``value``, itself first, keys not included; depth is bounded by `MAX_DEPTH`."""
+    """Yield ``value`` and then every value inside it, but no keys; the depth is at most `MAX_DEPTH`."""
     yield value
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for child in children:
