@@ -21,6 +21,8 @@ SUDO_PATIENCE = 45.0
 """Seconds that sudo may take to ask or to start: PAM stacks that wait 25 s for a directory server are common."""
 HOST_PATIENCE = 40.0
 """Seconds for a login shell to start our program, for a host to receive it, and to complete an answer it has begun."""
+WORDS_SHOWN = 8
+"""Lines of a host's complaint that a message shows, the last ones."""
 SLOWEST = 1000
 """Bytes per second that a connection needs (9600 baud is enough); a slower one is given up."""
 
@@ -60,7 +62,7 @@ class Conversation:
         self._name, self._pipe, self._program, self._sudo, self._timeout = name, pipe, program, sudo, timeout
         self._noise = self._complaint = b""
         self._complained = 0
-        self._ready = self._answered = self._started = False
+        self._ready = self._answered = self._started = self._echoes = False
         self._begun = self._whole_at = time.monotonic()
         self._part_at, self._part = 0.0, 0
 
@@ -120,6 +122,8 @@ class Conversation:
         self._pipe.send(payload(self._program, watched=True), self._size)
 
     def _hear(self, out: bytes, err: bytes) -> None:
+        if not self._ready:
+            self._echoes = self._echoes or self._program.marker.encode() in self._complaint + err
         self._complaint = (self._complaint + err)[-COMPLAINTS_KEPT:]
         self._complained += len(err)
         if self._complained > BODY_LIMIT:
@@ -130,6 +134,8 @@ class Conversation:
             self._noise += out
             if READY in self._noise:
                 self._ready, self._whole_at = True, time.monotonic()
+            elif self._program.marker.encode() in self._noise:
+                self._echoes = True
             self._noise = self._noise[-COMPLAINTS_KEPT:]
             if self._ready and self._asks:
                 self._start()
@@ -200,8 +206,17 @@ class Conversation:
         return ConnectionLost(said, hint=hint + self._said())
 
     def _said(self) -> str:
+        if self._echoes:  # all of it: what follows our program are its files, and secrets are among them
+            return "\n  the host sends back what it was sent: do the start-up files of the login read standard input?"
         text = self._complaint or (b"" if self._ready else self._noise)
         if self._sudo:
             text = text.replace(self._sudo.prompt.encode(), b"")
-        words = text.decode("utf-8", "backslashreplace").strip()
-        return "\n  the host says: " + words.encode("unicode_escape").decode().replace("\\n", "\n    ") if words else ""
+        return host_says(text)
+
+
+def host_says(text: bytes) -> str:
+    """Return the last lines of what a host has said, to be added to a hint; empty when it has said nothing."""
+    words = text.decode("utf-8", "backslashreplace").strip().split("\n")
+    shown = [line.encode("unicode_escape").decode() for line in words[-WORDS_SHOWN:]]
+    left = ["…"] if len(words) > WORDS_SHOWN else []
+    return "\n  the host says: " + "\n    ".join(left + shown) if any(words) else ""

@@ -15,7 +15,7 @@ from deployer.errors import At, AuthError, ConnectionLost, HostError
 from deployer.sh import Sh, sh
 from deployer.sh.frame import READY
 from deployer.transport.channel_pipe import ChannelPipe
-from deployer.transport.conversation import COMPLAINTS_KEPT, HOST_PATIENCE, SUDO_PATIENCE
+from deployer.transport.conversation import COMPLAINTS_KEPT, HOST_PATIENCE, SUDO_PATIENCE, host_says
 from deployer.transport.sudo import Sudo, command, refusal
 
 if TYPE_CHECKING:
@@ -160,11 +160,10 @@ class Session:
             self._sudo.refuse()
             hint = "check -K or ansible_become_password"
             return AuthError("sudo did not take the become password", hint=hint)
-        words = said.decode("utf-8", "backslashreplace").strip().encode("unicode_escape").decode()
         if status is None:
             return ConnectionLost(self._pipe.broke())
         problem, hint = refusal(status, said, sudo=bool(self._sudo))
-        return AuthError(problem, hint=f"{hint}\n  the host says: {words}")
+        return AuthError(problem, hint=hint + host_says(said))
 
 
 def _at_terminal(sudo: Sudo | None, words: Sh) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from deployer.errors import AuthError
 from deployer.model import Blob
-from deployer.sh import Program, sh
+from deployer.sh import Program, payload, sh
 from deployer.transport import paramiko
 from deployer.transport.base import Transport
 from deployer.transport.paramiko import SshTransport
@@ -38,6 +38,23 @@ def test_a_user_without_a_shell_is_refused_in_the_hosts_own_words(start_sshd: St
     server = start_sshd("ForceCommand echo This account is currently not available.; exit 1")
     with pytest.raises(AuthError, match="currently not available"):
         answer(reach(server))
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_a_login_that_sends_back_what_it_was_sent_has_none_of_that_shown(
+    start_sshd: Start, reach: Reach, stream: int
+) -> None:
+    program = Program((sh("true"),), writes=True, blobs=(Blob.of("a secret of the fleet"),))
+    text = "".join(chunk.decode() for chunk in payload(program, watched=True))
+    with pytest.raises(AuthError, match="the host sends back what it was sent: do the start-up files") as caught:
+        list(reach(start_sshd(f"ForceCommand head -c {len(text)} >&{stream}; exit 3")).run(program, timeout=20))
+    assert not [line for line in text.splitlines() if len(line) > 12 and line in str(caught.value)]
+
+
+def test_of_all_that_a_login_says_the_last_lines_are_shown(start_sshd: Start, reach: Reach) -> None:
+    with pytest.raises(AuthError) as caught:
+        answer(reach(start_sshd("ForceCommand seq 100 >&2; exit 3")))
+    assert caught.value.hint.split("the host says:")[1].split() == ["…", *map(str, range(93, 101))]
 
 
 def test_one_session_at_a_time_is_enough_and_streams_do_not_count(start_sshd: Start, reach: Reach) -> None:
