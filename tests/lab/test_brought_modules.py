@@ -33,7 +33,7 @@ def test_a_repository_is_added_used_and_taken_away(bench: Bench, witness: Any, s
     bench.apply("apt", name=["one"])
     gone = make("apt_repository", {"repo": "deb file:/srv/nothing ./"})
     (frame,) = bench.run(gone.fix(gone.differences(gone.parse(bench.ask(gone).out))))
-    assert (frame.rc, "is as it was" in frame.out) == (1, True)
+    assert (frame.rc, "has its old content again" in frame.out) == (1, True)
     bench.apply("apt_repository", repo=repo, state="absent")
     assert not witness.file("/etc/apt/sources.list.d/own.list").exists
 

@@ -13,7 +13,7 @@ import pytest
 from tests.lab.fleet import PATIENCE, PROGRAM, Fleet, fleet_of, health, untouched
 from tests.unit.doc_examples import PAGES, Example, commands
 
-OF_THEIR_OWN = ("from-mix-phx-new.md", "two-fleets.md", "window.md")
+OF_THEIR_OWN = ("from-mix-phx-new.md", "from-rebar3.md", "two-fleets.md", "window.md")
 """Pages that have a test of their own, which types all of it."""
 SHOWN = [example for page in PAGES if page.name not in OF_THEIR_OWN for example in commands(page)]
 ELSEWHERE = ("tls init", "restart_cluster", "retire", "rollback site.yml -i inventory.yml --check")

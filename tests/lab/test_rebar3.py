@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 
 import pytest
@@ -12,10 +13,12 @@ from tests.lab.builds import Builds
 from tests.lab.conftest import APPS
 from tests.lab.fleet import COOKIE, PLAYBOOKS, fleet_of, health, untouched
 from tests.lab.person import Person
-from tests.unit.docs_kit import blocks
+from tests.unit.doc_examples import commands
+from tests.unit.docs_kit import DOCS, blocks
 
 GREETING = "Xq3-canary-greeting"
 ROLL = PLAYBOOKS / "release.yml"
+SHOWN = [example.text for example in commands(DOCS / "from-rebar3.md")]
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +97,8 @@ def test_its_commands_and_windows_speak_erlang(fleet, ssh):
         done = subprocess.run(argv, env=fleet.environment(), capture_output=True, text=True, cwd=fleet.directory)
         return done.returncode, done.stdout
 
-    assert asked("rpc", one.name, "gen_server:call(bell_http, version).") == (0, '"0.1.0"\n')
+    (shown,) = (line for line in map(shlex.split, SHOWN) if line[:2] == ["deployer", "rpc"])
+    assert asked("rpc", one.name, shown[3]) == (0, '"0.1.0"\n')
     assert asked("eval", one.name, 'io:format("~ts~n", ["grüße"]), {a, 1}') == (0, "grüße\n{a,1}\n")
     assert asked("eval", one.name, "foo(")[0] == 1
     assert "0.1.0" in asked("top", one.name, "--once")[1]
