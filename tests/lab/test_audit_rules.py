@@ -115,7 +115,7 @@ def test_strangers_and_limits_fail_by_rule(
         assert (value in judged[rule][1]) == (value in ("0", "core")), (rule, value, judged[rule])
     fleet.of[host.name] = {"nodes": [{"name": "demo", "host": "web.example"}]}
     wrong = fleet.run("audit", "--only", "ED-11")
-    assert "web.example resolves to nothing here" in wrong.of("RuleJudged")[0]["reason"]
+    assert "web.example does not resolve here" in wrong.of("RuleJudged")[0]["reason"]
     fleet.of[host.name] = {"nodes": [{"name": "demo"}, {"name": "rogue"}]}
     wrong = fleet.run("audit", "--only", "ED-17")
     assert "net_ticktime is 61 on rogue@" in wrong.of("RuleJudged")[0]["reason"]
