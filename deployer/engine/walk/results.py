@@ -151,6 +151,7 @@ class Results:
     def flushed(self, handlers: tuple[Action, ...]) -> tuple[Action, ...]:
         """Return the handlers for the tasks after a flush; they are resolved once more."""
         self._used.clear()
+        self.heard = {name: given for name, given in self.heard.items() if given is not None}  # it may run yet
         return self.anew(handlers)
 
     def _now(self) -> dict[int | str, int]:

@@ -301,3 +301,8 @@ LEFT_OUT = """\
 def test_a_handler_that_a_flush_has_left_out_is_not_run_by_what_is_registered_later(trial: Trial) -> None:
     deployed(trial, LEFT_OUT)
     assert trial.read("log") == "check\n"
+
+
+def test_what_has_not_run_at_a_flush_may_run_later_for_those_that_wait_for_it(trial: Trial) -> None:
+    deployed(trial, LEFT_OUT.replace("{cmd: 'false', creates: /}", "'true'"))
+    assert trial.read("log") == "check\nrestart\n"
