@@ -17,7 +17,7 @@ from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.walk.confirm import confirm
 from deployer.engine.walk.elsewhere import Elsewhere
 from deployer.engine.walk.steps import step_last_words
-from deployer.errors import ConfigError, StepError
+from deployer.errors import AuthError, ConfigError, ConnectionLost, HostKeyError, StepError, Unreachable
 from deployer.events import HostEnded, StepDone, TaskPlanned
 from deployer.firewall.parts import CONFIRM, without_parts
 from deployer.fleet import Declaration, Node
@@ -29,6 +29,7 @@ from deployer.transport.local import LocalTransport
 
 RETIRE_TIMEOUT = 180.0
 """Seconds a host may stay silent; a node may take unit.TimeoutStopSec to stop."""
+_GONE = "a host that is gone for good is retired with --lost, which connects only to those that stay"
 
 
 @dataclass(slots=True)
@@ -84,7 +85,12 @@ class Retirement:
         return worst((run.problem.exit_code for run in self._runs if run.problem), self.context.stop)
 
     def _connect(self, run: HostRoll) -> None:
-        transport = self.context.connect(run)
+        try:
+            transport = self.context.connect(run)
+        except (Unreachable, ConnectionLost) as error:
+            if not self.pause and not isinstance(error, AuthError | HostKeyError):
+                error.hint = "\n  ".join(filter(None, (error.hint, _GONE)))
+            raise
         said = facts.of_play(self.resolver, transport, run.host) if self.resolver.needs_facts else None
         run.play = self.resolver.resolve(run.host, said)
 

@@ -66,7 +66,7 @@ def console(fleet: Fleet, word: str, *, dot_iex: str = "") -> int:
         dot_iex: a file of this machine that is evaluated first, with its variables and imports kept; empty: none.
 
     Raises:
-        ConfigError: there is no terminal, no such node, or no such file.
+        ConfigError: there is no terminal, no such node, no such file, or no IEx in the node that could read it.
         NotConverged: it does not run; with why, and what would help.
         HostError: its host cannot be reached.
     """
@@ -205,6 +205,9 @@ def _leave(door: Door, text: bytes) -> str:
     place = f"{door.spot.node.runtime}/.iex-{secrets.token_hex(8)}.exs"
     raw = [*place.encode()]
     with door.enter(_PATIENCE) as peer:
+        if peer.call("code", "which", [Atom("Elixir.IEx")]) == Atom("non_existing"):
+            hint = "leave it out: this console is Erlang's; or, with Elixir, add :iex to extra_applications and deploy"
+            raise ConfigError(f"--dot-iex: {door.spot.name} has no IEx, which would read the file", hint=hint)
         done = peer.call("file", "write_file", [raw, b"", [Atom("exclusive")]])
         if done == Atom("ok"):
             peer.call("file", "change_mode", [raw, 0o600])
