@@ -1,8 +1,8 @@
-"""A ``.tar.gz`` from somewhere, read once and in small pieces; what could surprise the host that unpacks it is refused.
+"""Reads an untrusted ``.tar.gz`` once and in small pieces; everything is refused that could harm the unpacking host.
 
-Only plain files and directories pass; what GNU tar and this reader could understand differently is refused, not
-interpreted (POSIX.1-2017 pax, GNU tar's "Basic Tar Format"). A member may be there again with the same content, as
-``mix release`` lists what comes from ``rel/overlays``: both readings are one. Nothing is ever written.
+Only plain files and directories are accepted. Anything that GNU tar and this reader could understand differently is
+refused (POSIX.1-2017 pax, GNU tar's "Basic Tar Format"). A member may occur twice with the same content, as
+``mix release`` does for files from ``rel/overlays``. Nothing is ever written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MACOS = "macOS's tar put it there: pack with COPYFILE_DISABLE=1 in the environm
 
 @dataclass(frozen=True, slots=True)
 class ArchiveEntry:
-    """One member: a clean relative path without ``./`` in front; ``size`` in bytes, 0 for a directory."""
+    """One member: a clean relative path without a leading ``./``; ``size`` in bytes, 0 for a directory."""
 
     name: str
     size: int
@@ -39,7 +39,7 @@ class ArchiveEntry:
 
 
 class Archive:
-    """Iterate over its entries; `body` gives the bytes of the one at hand.
+    """Iterate over its entries; `body` yields the bytes of the present one.
 
     Args:
         source: the open file; its owner closes it, and its totals are final after the last entry.
@@ -64,7 +64,7 @@ class Archive:
 
     @property
     def manifest(self) -> str:
-        """Digest of what ``find . -type f -exec sha256sum -z {} + | sort -z`` prints where it is unpacked."""
+        """Digest of the output of ``find . -type f -exec sha256sum -z {} + | sort -z`` where it is unpacked."""
         return hashlib.sha256(b"".join(sorted(self._lines))).hexdigest()
 
     def manifest_without(self, name: str) -> str:
@@ -73,7 +73,7 @@ class Archive:
         return hashlib.sha256(b"".join(sorted(left))).hexdigest()
 
     def digest(self, name: str) -> str:
-        """Return the sha256 of a file's content in hex; empty when there is none of that name."""
+        """Return the sha256 of a file's content in hex; empty when there is no file of that name."""
         end = b"  ./%b\0" % name.encode()
         return next((line[:64].decode() for line in self._lines if line.endswith(end)), "")
 
@@ -103,7 +103,7 @@ class Archive:
         self._finish()
 
     def body(self) -> Iterator[bytes]:
-        """Yield what is left of the present entry, in pieces of at most 64 KiB."""
+        """Yield the rest of the present entry, in pieces of at most 64 KiB."""
         while self._left:
             piece = self._read(min(self._left, CHUNK))
             self._left -= len(piece)
@@ -123,7 +123,7 @@ class Archive:
         return info
 
     def _extension(self, info: tarfile.TarInfo) -> str | None:
-        """Read a pax or GNU header that speaks of the next member, and return the name it gives it."""
+        """Read a pax or GNU header about the next member, and return the name that it sets, if any."""
         if info.size > _EXTENSION_LIMIT:
             raise self.refuse("has an oversized extension header", info.name)
         data = self._read(info.size)
@@ -178,7 +178,8 @@ class Archive:
     def _place(self, name: str, *, is_file: bool) -> None:
         """Refuse a file where a directory must be, and the other way round.
 
-        Hashes stand for the names, so that 200,000 stay small; Python's are keyed, nobody can aim at a collision.
+        Hashes are kept instead of names, to save memory for 200,000 of them; Python's hashes are keyed, so nobody can
+        construct a collision.
         """
         parts = name.split("/")
         above = {hash("/".join(parts[:depth])) for depth in range(1, len(parts) + (not is_file))}
@@ -187,11 +188,11 @@ class Archive:
             raise self.refuse("is a file where another member needs a directory, or the other way round", name)
 
     def _known(self, entry: ArchiveEntry) -> bool:
-        """Return whether a file of this name has passed already."""
+        """Return whether there was a file of this name before."""
         return entry.is_file and hash(entry.name) in self._seen
 
     def _compare(self, entry: ArchiveEntry) -> None:
-        """Note what a file held, and hold a second one of its name against the first."""
+        """Keep the digest of a file, and compare a second file of the same name with the first."""
         if not entry.is_file:
             return
         now = (self._runs, self._hash.digest())
@@ -204,7 +205,7 @@ class Archive:
             raise self.refuse(f"is there twice, and not the same: {both} differ", entry.name, hint)
 
     def _finish(self) -> None:
-        """After the first block of zeros there must be a second one, then nothing but zeros, then nothing at all."""
+        """Check the end: after the first block of zeros there must be a second one, then only zeros until the end."""
         self._read(_BLOCK, zeros=True)
         while piece := self._source.some(CHUNK):
             if piece.strip(b"\0"):

@@ -1,6 +1,6 @@
-"""A small certificate authority of one cluster: made once, kept sealed by the controller, it signs what nodes show.
+"""A small certificate authority of one cluster: made once, kept encrypted on the controller, signs nodes' certificates.
 
-Pure: files and the clock are the caller's.
+Pure: the caller handles files and the clock.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ AUTHORITY_DAYS = 3650
 PASSPHRASE_LEAST = 16
 """Characters: PKCS#8 stretches a passphrase little, so it has to be strong by itself."""
 _SKEW = timedelta(hours=1)
-"""How far a host's clock may be behind the controller's."""
+"""The time by which a host's clock may be behind the controller's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Authority:
 
     @classmethod
     def make(cls, cluster: str, now: datetime) -> Self:
-        """Return a new one for a cluster; it may sign certificates of nodes, not of other authorities."""
+        """Return a new one for a cluster; it may sign certificates of nodes, but not of other authorities."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = _named(f"{cluster} nodes, {now:%Y-%m-%d}")
         built = _builder(name, name, key.public_key(), now, AUTHORITY_DAYS)
@@ -52,10 +52,10 @@ class Authority:
 
     @classmethod
     def unseal(cls, certificate: str, sealed: str, passphrase: Secret) -> Self:
-        """Open one that `pem` and `sealed` gave.
+        """Open one from the results of `pem` and `sealed`.
 
         Raises:
-            ConfigError: the passphrase is another one, or the two do not belong together; no content is said.
+            ConfigError: the passphrase is wrong, or the two do not belong together; the message has no content.
         """
         found = first(certificate)
         if found is None:
@@ -71,11 +71,11 @@ class Authority:
 
     @property
     def pem(self) -> str:
-        """Its certificate, which every node is given."""
+        """Its certificate, which every node gets."""
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
     def sealed(self, passphrase: Secret) -> str:
-        """Return its key, encrypted (PKCS#8); raises ConfigError where the passphrase is weak."""
+        """Return its key, encrypted (PKCS#8); raises ConfigError if the passphrase is too short."""
         if len(passphrase.reveal()) < PASSPHRASE_LEAST:
             hint = "deployer cookie generate prints a good one; keep it in a vault"
             raise ConfigError(f"cluster.pki.passphrase needs at least {PASSPHRASE_LEAST} characters", hint=hint)

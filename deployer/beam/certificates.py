@@ -1,9 +1,9 @@
-"""Certificates of nodes: what one side of a TLS connection holds, and what can be wrong with it.
+"""Certificates of nodes, and what can be wrong with them.
 
-Pure: files and the clock are the caller's. TLS distribution (OTP, "Using TLS for Erlang Distribution") checks who
-signed a certificate, when it ends, its extended key usage, and, on the side that connects, that it names the host
-part of the node. Of an address OTP 25 reads only ``DNS:10.0.0.2`` and OTP 27 only ``IP:10.0.0.2``: a certificate
-needs both.
+Pure: the caller handles files and the clock. TLS distribution (OTP, "Using TLS for Erlang Distribution") checks who
+signed a certificate, when it expires, its extended key usage, and, on the connecting side, that it names the host part
+of the node. For an address, OTP 25 reads only ``DNS:10.0.0.2`` and OTP 27 only ``IP:10.0.0.2``: a certificate needs
+both.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Fault:
     """What is wrong with a certificate.
 
     Attributes:
-        words: for a person, such as ``expired on 2026-12-01``.
-        expiring_soon: it still works; it only ends soon.
+        words: the fault in words, such as ``expired on 2026-12-01``.
+        expiring_soon: it is still valid, but expires soon.
     """
 
     words: str
@@ -47,7 +47,7 @@ class Fault:
 
 
 def read_certificates(pem: str) -> tuple[x509.Certificate, ...]:
-    """Return the certificates of a PEM text in order; none when it holds none that can be read."""
+    """Return the certificates of a PEM text in order; none if they cannot be read."""
     if len(pem) > _LONGEST or not pem.isascii():
         return ()
     try:
@@ -57,18 +57,18 @@ def read_certificates(pem: str) -> tuple[x509.Certificate, ...]:
 
 
 def certificates_anew(pem: str) -> str:
-    """Return the certificates of a PEM text, written anew, and nothing else of it: no key, no comment."""
+    """Return only the certificates of a PEM text, encoded again, without keys and comments."""
     return "".join(one.public_bytes(Encoding.PEM).decode() for one in read_certificates(pem))
 
 
 def key_anew(key: Secret) -> Secret:
-    """Return a private key that `check_key` takes, written anew as PKCS#8, and nothing else of its text."""
+    """Return only the private key of a text that `check_key` accepts, encoded again as PKCS#8."""
     private = load_pem_private_key(key.reveal().encode(), None)
     return Secret(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(), key.name)
 
 
 def public_point(pem: str) -> bytes:
-    """Return the end of a P-256 key as PKCS#8 has it (RFC 5915): the public point, which tells whose key it is."""
+    """Return the public point, with which the PKCS#8 form of a P-256 key ends (RFC 5915): it identifies the key."""
     found = first(pem)
     key = found.public_key() if found else None
     if not isinstance(key, ec.EllipticCurvePublicKey):
@@ -77,7 +77,7 @@ def public_point(pem: str) -> bytes:
 
 
 def check_key(chain: str, key: Secret) -> str | None:
-    """Complain about a private key that is not that of the chain's first certificate."""
+    """Return what is wrong with a private key, for example that it does not belong to the chain's first certificate."""
     try:
         private = load_pem_private_key(key.reveal().encode(), None)
     except TypeError:
@@ -89,14 +89,14 @@ def check_key(chain: str, key: Secret) -> str | None:
 
 
 def judge_certificate(chain: str, authority: str, host: str, now: datetime, renew: int = 0) -> Fault | None:
-    """Return what keeps other nodes from believing a certificate, or None when it is good.
+    """Return why other nodes would not accept a certificate, or None when it is good.
 
     Args:
-        chain: the certificate, then those between it and the authority; PEM.
-        authority: whom the nodes trust; PEM.
+        chain: the certificate, then intermediate ones up to the authority; PEM.
+        authority: the certificates of the trusted authority; PEM.
         host: the host part of the node's name.
-        now: with a time zone.
-        renew: days before its end from which it counts as old.
+        now: the time, with a time zone.
+        renew: number of days before its end from which it has to be renewed.
     """
     own = first(chain)
     if own is None:
@@ -118,18 +118,18 @@ def judge_certificate(chain: str, authority: str, host: str, now: datetime, rene
 
 
 def lifetime(chain: str) -> int:
-    """Return for how many days a certificate was made; 0 for one that cannot be read."""
+    """Return the lifetime of a certificate in days; 0 if it cannot be read."""
     own = first(chain)
     return (own.not_valid_after_utc - own.not_valid_before_utc) // timedelta(days=1) if own else 0
 
 
 def first(pem: str) -> x509.Certificate | None:
-    """Return the first certificate of a PEM text: the one that is its holder's."""
+    """Return the first certificate of a PEM text, which is that of its owner."""
     return next(iter(read_certificates(pem)), None)
 
 
 def names_of(host: str) -> list[x509.GeneralName]:
-    """Return the alternative names by which OTP knows the host part of a node's name."""
+    """Return the alternative names in which OTP looks for the host part of a node's name."""
     try:
         return [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address(host))]
     except ValueError:
@@ -143,7 +143,7 @@ def _missing(certificate: x509.Certificate, host: str) -> list[str]:
 
 
 def _signed(own: x509.Certificate, between: tuple[x509.Certificate, ...], roots: tuple[x509.Certificate, ...]) -> bool:
-    """Whether a way leads from a certificate, over those between, to an authority that is trusted."""
+    """Whether a certificate is signed by a trusted authority, directly or through intermediate certificates."""
     current, left = own, list(between)
     while not any(_issued(current, root) for root in roots):
         above = next((one for one in left if _issued(current, one)), None)

@@ -1,9 +1,9 @@
-"""Lines of a release that set what the inventory decides: in its vm.args, remote.vm.args, sys.config and env.sh.
+"""Finds lines of a release that set what the inventory decides: in vm.args, remote.vm.args, sys.config and env.sh.
 
-Those of a release of rebar3 may end with ``.src``: variables are filled in at each start (relx, "Configuration").
+In a release of rebar3, the names may end with ``.src``: variables are filled in at each start (relx, "Configuration").
 
-What they are judged by is in `deployer.beam.overrides`. Any ``-kernel`` beats sys.config. env.sh is sourced after
-systemd has set the environment, so whatever it sets counts.
+The rules are in `deployer.beam.overrides`. Any ``-kernel`` overrides sys.config. env.sh is sourced after systemd has
+set the environment, so its values win.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class Clash:
         file: inside the tarball.
         line: counted from 1.
         what: the flag or variable.
-        text: the line itself, cut.
-        harm: when a deploy would fail by it.
-        advice: what comes of it, or what to write instead.
+        text: the line itself, shortened.
+        harm: when a deploy would fail because of it.
+        advice: its effect, or what to write instead.
     """
 
     file: str
@@ -65,12 +65,12 @@ class Clash:
     advice: str
 
     def breaks(self, names: Naming) -> bool:
-        """Tell whether a node of a cluster with such names would not come up as declared."""
+        """Return whether it keeps a node of a cluster with such names from starting as declared."""
         return self.harm in ("always", names)
 
 
 def of_args(file: str, text: str) -> Iterator[Clash]:
-    """Yield what clashes in an args file (erl(1), ``-args_file``), by its name perhaps one of remote commands."""
+    """Yield the clashes in an args file (erl(1), ``-args_file``); its name shows whether it is for remote commands."""
     remote = "remote" in file.rpartition("/")[2]
     for line, flag, values in flags_of(text):
         for what, (harm, advice) in judge_flag(flag, values, remote=remote):
@@ -78,7 +78,7 @@ def of_args(file: str, text: str) -> Iterator[Clash]:
 
 
 def lines_left_out(text: str) -> frozenset[int]:
-    """Return the lines of a vm.args that say a name, a cookie or ``-heart`` alone, as each one of rebar3 has them.
+    """Return the lines of a vm.args with only a name, a cookie or ``-heart``, as in every release of rebar3.
 
     The start of a release of rebar3 leaves them out (`kept` in the node role's rebar3.sh).
     """
@@ -87,7 +87,7 @@ def lines_left_out(text: str) -> frozenset[int]:
 
 
 def of_hooks(file: str, text: str) -> Iterator[Clash]:
-    """Yield the hooks that relx has written into a start script, but for its own."""
+    """Yield the hooks that relx has written into a start script, except its built-in ones."""
     for found in _HOOKS.finditer(text):
         if any(not _BUILT_IN.match(hook) for hook in found[2].split()):
             line, advice = (
@@ -98,14 +98,14 @@ def of_hooks(file: str, text: str) -> Iterator[Clash]:
 
 
 def of_config(file: str, text: str) -> Iterator[Clash]:
-    """Yield what clashes in a sys.config."""
+    """Yield the clashes in a sys.config."""
     for found in sysconfig.kernel_settings(text):
         if found.key in KERNEL:
             yield Clash(file, found.line, found.key, _shown(f"{found.key}: {found.value}"), *KERNEL[found.key])
 
 
 def of_env(file: str, text: str) -> Iterator[Clash]:
-    """Yield what clashes in an env.sh; what stands under a condition clashes perhaps."""
+    """Yield the clashes in an env.sh; a line under a condition clashes only perhaps."""
     for line, certain, command in _commands(text):
         for word, what, harm, advice in _assigned(command):
             keep = f"; or let what is set win: {what}=${{{what}:-…}}" if harm == "always" and what in ASSIGNED else ""
@@ -114,7 +114,7 @@ def of_env(file: str, text: str) -> Iterator[Clash]:
 
 
 def _commands(text: str) -> Iterator[tuple[int, bool, list[str]]]:
-    """Yield the simple commands of sh text: line, whether it always runs as far as can be seen, its words."""
+    """Yield the simple commands of sh text: line, whether it seems to run always, its words."""
     depth, certain, until, first, pending = 0, True, "", 1, ""
     for number, raw in enumerate(text[:TEXT_LIMIT].split("\n"), 1):
         if until:
@@ -140,7 +140,7 @@ def _commands(text: str) -> Iterator[tuple[int, bool, list[str]]]:
 
 
 def _assigned(command: list[str]) -> Iterator[tuple[str, str, Harm, str]]:
-    """Yield each word that sets or unsets something for good, what that is, and the rule."""
+    """Yield each word that sets or unsets a variable for the node, with the variable and the rule."""
     words = [word for word in command if not _LEADS.fullmatch(word)]
     if words[:1] == ["unset"]:
         gone = "what the unit sets would be gone: remove it"
@@ -156,7 +156,7 @@ def _assigned(command: list[str]) -> Iterator[tuple[str, str, Harm, str]]:
 
 
 def _shown(text: str) -> str:
-    """Return text as it may be printed; the value of a cookie is nobody's business."""
+    """Return text for printing, without the value of a cookie."""
     text = re.sub(r"(-setcookie\s+|RELEASE_COOKIE=)\S.*", r"\1…", text)
     text = "".join(char if char.isprintable() else "?" for char in text)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -1,4 +1,4 @@
-"""The fleet's words (inventory.example.yml): one declaration feeds names, flags, units, firewall, verify and audit."""
+"""The fleet's words (inventory.example.yml): names, flags, units, firewall, verify and audit use one declaration."""
 
 from deployer.fleet.alike import check_members
 from deployer.fleet.audit_words import AuditWords, NotifyWords, WaiverWords

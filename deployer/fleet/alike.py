@@ -1,7 +1,7 @@
-"""What must hold between the hosts of one cluster, and between clusters on one host; in time that grows with the hosts.
+"""Checks between the hosts of one cluster, and between clusters on one host, in linear time.
 
-A rule says what it looks at (its key). Hosts with the same key are alike to it, so that it is asked once for each pair
-of different keys, not for each pair of hosts.
+Each rule has a key: the part of a declaration that it compares. Hosts with the same key are the same for the rule, so
+it runs once for each pair of different keys, and not for each pair of hosts.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from deployer.fleet.rules import family
 
 ClusterRule = Callable[[Declaration, Declaration], Problem | None]
 _Found = tuple[tuple[int, int], int, Problem]
-"""Which two hosts, the number of the rule, and what is wrong."""
+"""The two hosts, the number of the rule, and the problem."""
 _SETTINGS = ("names", "epmd", "epmd_port", "mesh", "members_env", "tls")
-"""Words that all hosts of a cluster say alike."""
+"""Words that must be the same on all hosts of a cluster."""
 
 
 def check_members(declarations: Sequence[Declaration]) -> None:
@@ -48,7 +48,7 @@ def check_members(declarations: Sequence[Declaration]) -> None:
 
 
 def _cluster_problems(declarations: Sequence[Declaration], group: Sequence[int]) -> Iterator[_Found]:
-    """Yield what speaks against one cluster: which two hosts, the number of the rule, and the problem."""
+    """Yield the problems of one cluster."""
     owners: dict[str, int] = {}
     for index in group:
         for node in declarations[index].nodes:
@@ -99,7 +99,7 @@ def _same_authority(one: Declaration, other: Declaration) -> Problem | None:
 
 
 def _same_family(one: Declaration, other: Declaration) -> Problem | None:
-    """A node speaks one family alone (``-proto_dist inet_tcp`` or ``inet6_tcp``)."""
+    """Compare address families: a node uses only one of them (``-proto_dist inet_tcp`` or ``inet6_tcp``)."""
     mine, theirs = family(one.cluster.bind), family(other.cluster.bind)
     if mine == theirs:
         return None
@@ -130,7 +130,7 @@ def _same_fixed_port(one: Declaration, other: Declaration) -> Problem | None:
 
 
 def _apart(one: Declaration, other: Declaration) -> Problem | None:
-    """Two clusters on one host."""
+    """Compare two clusters on one host."""
     if one.host != other.host:
         return None
     if _overlap(one.cluster.ports, other.cluster.ports):

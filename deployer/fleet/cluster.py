@@ -1,4 +1,4 @@
-"""A cluster as one of its hosts sees it: what its nodes share, and where that lies on a host."""
+"""A cluster as declared on one of its hosts: what its nodes share, and where their files are on a host."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from deployer.model import Secret
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Nodes that share one cookie and mesh, as seen from one host.
+    """Nodes that share one cookie and mesh, as declared on one host.
 
-    ``words`` is what was written; beside it stands what is filled in, or follows from it.
+    ``words``: the declaration as written; the other fields have defaults filled in, or follow from it.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Cluster:
 
     @property
     def members_file(self) -> str:
-        """Environment that names all members; nodes read it at their start, and nobody restarts when it changes."""
+        """The environment file that names all members; nodes read it at their start, and a change restarts no node."""
         return f"{self.etc}/members.env"
 
     @property
@@ -42,36 +42,36 @@ class Cluster:
 
     @property
     def protocol(self) -> str:
-        """What ``-proto_dist`` says."""
+        """The value of ``-proto_dist``."""
         return f"inet{'6' if ':' in self.bind else ''}_{'tls' if self.tls else 'tcp'}"
 
     @property
     def kind(self) -> str:
-        """What its nodes must have in common before they can meet."""
+        """The kind of distribution, which all its nodes must share to be able to connect."""
         return name_kind(self.protocol, self.names, epmd=self.epmd_port if self.epmd else None)
 
     @property
     def ca_file(self) -> str:
-        """Where the authority's certificate lies on a host."""
+        """Path of the authority's certificate on a host."""
         return f"{self.etc}/ca.pem"
 
     @property
     def etc(self) -> str:
-        """Directory of the cluster's files on a host; what is secret lies in ``private`` below it, mode 0700."""
+        """Directory of the cluster's files on a host; secret files are in ``private`` below it, mode 0700."""
         return f"/etc/beam/{self.name}"
 
     @property
     def cookie_file(self) -> str:
-        """Where the cookie lies on a host; nodes are given a copy at start."""
+        """Path of the cookie on a host; nodes get a copy at their start."""
         return f"{self.etc}/private/cookie"
 
     @property
     def epmd_unit(self) -> str:
-        """The unit of EPMD on a host; clusters on one host share it as they share its port."""
+        """The unit of EPMD on a host; clusters on one host with the same port share it."""
         return f"beam-epmd@{self.epmd_port}.service"
 
     def talk(self, now: datetime) -> dict[str, Any]:
-        """Return what templates see of how its nodes talk to each other, and whom they trust."""
+        """Return the template variables about the distribution and the trusted authority."""
         return {
             "tls": self.tls,
             "protocol": self.protocol,
@@ -81,5 +81,5 @@ class Cluster:
         }
 
     def given_to(self, host: str, now: datetime) -> dict[str, Any]:
-        """Return what templates see of a node's certificate; nothing without TLS."""
+        """Return the template variables about a node's certificate; none without TLS."""
         return self.pki.variables(host, now) if self.pki else {}

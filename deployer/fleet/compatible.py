@@ -1,4 +1,4 @@
-"""What the runtimes of a cluster's members must agree on, told from their tarballs and from vm_args."""
+"""Checks that the runtimes of a cluster's members are compatible, from their tarballs and from vm_args."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from deployer.fleet.node import Node
 from deployer.fleet.places import Problem
 
 OTP_DISTANCE = 2
-"""OTP keeps the distribution compatible over two releases, no further (system principles, "Compatibility")."""
+"""OTP keeps the distribution compatible over two releases (system principles, "Compatibility")."""
 _NET: Mapping[str, str] = {"net_ticktime": "60", "net_tickintensity": "4", "prevent_overlapping_partitions": "true"}
-"""Settings of the kernel application that OTP wants equal on all nodes, with their defaults (since OTP 25)."""
+"""Settings of the kernel application that must be equal on all nodes, with their defaults (since OTP 25)."""
 _NET_SETTING = re.compile(rf"\b({'|'.join(_NET)})\s+(\S+)")
 _EPMDLESS_ERTS, _EPMDLESS_ELIXIR = (11, 1), (1, 12)
 
@@ -28,21 +28,21 @@ def net_problems(declared: Declaration) -> Iterator[Problem]:
 
 
 def same_net(one: Declaration, other: Declaration) -> Problem | None:
-    """In their own ``vm_args``, and in the vm.args and the sys.config of their releases."""
+    """Compare these settings, from ``vm_args`` and from the vm.args and sys.config of the releases."""
     differing = _differing(one, other)
     hint = "set it for all nodes alike, in nodes[].vm_args"
     return Problem("nodes", f"they differ in {differing}", hint) if differing else None
 
 
 def net_key(one: Declaration) -> Hashable:
-    """Return all that `same_net` looks at."""
+    """Return everything that `same_net` compares."""
     if one.release and not one.release.archive.erts:
         return None
     return frozenset(tuple(_net_settings(one, node).values()) for node in one.nodes)
 
 
 def _differing(*declared: Declaration) -> str:
-    known = [each for each in declared if not each.release or each.release.archive.erts]  # of a tarball that is here
+    known = [each for each in declared if not each.release or each.release.archive.erts]  # only if its tarball is here
     found = [_net_settings(each, node) for each in known for node in each.nodes]
     said = [
         f"{key} ({' and '.join(sorted(values))})"
@@ -53,13 +53,13 @@ def _differing(*declared: Declaration) -> str:
 
 
 def _net_settings(declared: Declaration, node: Node) -> dict[str, str]:
-    """Of a setting that is given twice the first counts, and ours come before the release's own."""
+    """Return a node's settings: if one is given twice, the first counts, and ours come before the release's own."""
     own = dict(reversed(_NET_SETTING.findall(" ".join(node.vm_args))))
     return {**_NET, **(declared.release.archive.kernel if declared.release else {}), **own}
 
 
 def near_otp(one: Declaration, other: Declaration) -> Problem | None:
-    """Nodes whose OTP releases are too far apart may not understand each other."""
+    """Compare OTP releases: nodes may be incompatible if they are too far apart."""
     mine, theirs = (each.release.archive.otp if each.release else None for each in (one, other))
     if mine is None or theirs is None or abs(mine - theirs) <= OTP_DISTANCE:
         return None
@@ -69,7 +69,7 @@ def near_otp(one: Declaration, other: Declaration) -> Problem | None:
 
 
 def epmdless_problems(declared: Declaration) -> Iterator[Problem]:
-    """Yield why a release cannot do without EPMD."""
+    """Yield why a release cannot run without EPMD."""
     if declared.cluster.epmd or not declared.release:
         return
     archive = declared.release.archive
@@ -84,7 +84,7 @@ def epmdless_problems(declared: Declaration) -> Iterator[Problem]:
 
 
 def same_epmdless(one: Declaration, other: Declaration) -> Problem | None:
-    """OTP 25.0 to 25.2 turns away nodes of OTP 23 and 24 that come without EPMD; 25.3 lets them in."""
+    """Compare nodes without EPMD: OTP 25.0 to 25.2 rejects those of OTP 23 and 24; 25.3 accepts them."""
     pair = [each.release.archive for each in (one, other) if each.release and not each.cluster.epmd]
     erts = sorted(_version(archive.erts) for archive in pair if archive.erts)
     if len(erts) < 2 or not (erts[0] < (13,) and (13,) <= erts[1] < (13, 2)):
@@ -98,7 +98,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def clash_errors(archive: Tarball, names: Naming) -> Iterator[ConfigError]:
-    """Yield the lines inside a release by which its nodes would not come up as declared."""
+    """Yield errors for the lines inside a release that would keep its nodes from starting as declared."""
     for clash in archive.clashes:
         if clash.breaks(names):
             where = f"{archive.path}:{clash.file}:{clash.line}"

@@ -1,4 +1,4 @@
-"""One declaration for one host: the words with every default filled in, and everything that follows from them."""
+"""The declaration of one host: its words with every default filled in, and everything that follows from them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from deployer.releases import generations
 
 @dataclass(frozen=True, slots=True)
 class DeclaredRelease:
-    """What runs on a host, and where it lies there.
+    """The release of a host, and where it is there.
 
     Attributes:
-        archive: the tarball as it was inspected on the controller; name, version, OTP and applications are in it.
-        root: directory on the host; holds ``versions/``, ``current`` and ``ledger/``.
-        keep: complete releases kept.
-        migrate: what runs once before the first host is switched to it; None when nothing does.
-        takeover: the unit that runs the application until now; None when nothing does.
-        crash_dumps: how many of a node's stay, and for how long.
+        archive: the tarball as inspected on the controller, with name, version, OTP and applications.
+        root: its directory on the host, with ``versions/``, ``current`` and ``ledger/``.
+        keep: number of complete releases to keep.
+        migrate: the migration that runs once before the first host is switched to it; None without one.
+        takeover: the unit of another tool that runs the application now; None without one.
+        crash_dumps: how many crash dumps of a node are kept, and for how long.
     """
 
     archive: Tarball
@@ -55,12 +55,12 @@ class DeclaredRelease:
 
     @property
     def id(self) -> str:
-        """Version and content in one word: the same version built anew is another release."""
+        """Version and digest in one word: the same version, built again, is another release."""
         return f"{self.version}-{self.archive.sha256[:8]}"
 
     @property
     def path(self) -> str:
-        """The directory that the nodes run from once it is current."""
+        """The directory from which the nodes run when it is current."""
         return f"{self.root}/versions/{self.id}"
 
     @property
@@ -78,7 +78,7 @@ class Declaration:
         address: the host's address as the inventory has it.
         env: environment of every node, already merged into each node's own.
         where: where it was written, for messages.
-        now: when it was declared: as of then certificates are judged, and issued.
+        now: the time at which certificates are checked and issued.
     """
 
     host: str
@@ -95,7 +95,7 @@ class Declaration:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is not wrong yet, and that a person has to see to."""
+        """What is not wrong yet, but needs attention."""
         pki = self.cluster.pki
         found = [pki.expiry_warning(node.node.host, self.now) for node in self.nodes] if pki else []
         if self.release and self.release.takeover and self.cluster.cookie and guessable(self.cluster.cookie.reveal()):
@@ -104,11 +104,11 @@ class Declaration:
         return tuple(dict.fromkeys(text for text in found if text))
 
     def variables(self, members: Sequence[Declaration] = ()) -> dict[str, Any]:
-        """Return the words as templates see them: every default filled in, every derived value named.
+        """Return the words for templates, with every default filled in and all derived values.
 
         Args:
-            members: the declarations of all hosts of the play; those of other clusters are left out. A `Roster` is
-                of this cluster alone.
+            members: the declarations of all hosts of the play; those of other clusters are left out. A `Roster` has
+                only this cluster.
         """
         return {
             "release": _release(self.release, self.nodes) if self.release else None,
@@ -144,11 +144,11 @@ class Declaration:
 
 
 class Roster(tuple[Declaration, ...]):  # noqa: SLOT001 - it remembers what it has made
-    """The members of one cluster, and what templates see of them: made once, for all of its hosts."""
+    """The members of one cluster, and the template variables about them: made once for all of its hosts."""
 
     @classmethod
     def of(cls, cluster: str, declared: Iterable[Declaration]) -> Roster:
-        """Return those of one cluster."""
+        """Return the declarations of one cluster."""
         return cls(one for one in declared if one.cluster.name == cluster)
 
     @cached_property
@@ -162,7 +162,7 @@ class Roster(tuple[Declaration, ...]):  # noqa: SLOT001 - it remembers what it h
 
     @cached_property
     def addresses(self) -> Open:
-        """Where the members listen, each address once, in the order of the inventory."""
+        """The addresses on which members listen, each once, in the order of the inventory."""
         return Open(dict.fromkeys(member["address"] for member in self.listed))
 
     @cached_property
@@ -171,7 +171,7 @@ class Roster(tuple[Declaration, ...]):  # noqa: SLOT001 - it remembers what it h
         return Open(member["node"] for member in self.listed)
 
     def others(self, node: NodeName) -> tuple[Member, ...]:
-        """Return every node but this one as a place to reach; it is cut out and not looked for, as all of them ask."""
+        """Return every member except this node. It is cut out by its index, because each node asks for this list."""
         at, every = self._places
         return every[: at[node]] + every[at[node] + 1 :] if node in at else every
 
@@ -201,7 +201,7 @@ def _release(release: DeclaredRelease, nodes: Sequence[Node]) -> dict[str, Any]:
         "path": release.path,
         "generations": release.generations,
         "current": f"{release.root}/current",
-        # Not derived from nodes by a filter: what touches a node's environment is a secret as a whole.
+        # Not derived from nodes by a filter: a rendering that uses a node's environment would be a secret as a whole.
         "nodes": [node.as_unit() for node in nodes if not node.foreign],
         "takeover": release.takeover,
         "crash_dumps": asdict(release.crash_dumps),
@@ -220,7 +220,7 @@ def _release(release: DeclaredRelease, nodes: Sequence[Node]) -> dict[str, Any]:
 
 
 def _firewall(firewall: FirewallWords, health: Health | None) -> dict[str, Any]:
-    """Where the fleet itself asks for health from within, nobody has to say that the outside need not."""
+    """Return the firewall words; the port of the health check counts as closed, unless it is opened explicitly."""
     opened = [*firewall.public, *(allow.port for allow in firewall.allow)]
     own = [port for port in _asked(health) if not any(overlap(port, one) for one in (*opened, *firewall.closed))]
     return _written(firewall) | {
@@ -237,6 +237,6 @@ def _asked(health: Health | None) -> list[str]:
 
 
 def _written(words: ClusterWords | FirewallWords | Health | Rollout, *but: str) -> dict[str, Any]:
-    """Return words as they were written, so that a new one is there for a template without another line."""
+    """Return words as they were written, so that a new word is available to templates without further code."""
     named = {field.name: getattr(words, field.name) for field in fields(words) if field.name not in but}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in named.items()}

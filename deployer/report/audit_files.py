@@ -1,4 +1,4 @@
-"""The files that an audit is written to, each in the format of its ending."""
+"""Writes an audit to files, each in the format of its extension."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _FORMATS: Mapping[str, Callable[[Audited], str]] = {
 
 
 def check_files(paths: Sequence[str]) -> None:
-    """Refuse a file whose ending is no format, or whose directory is not there, before any host is asked.
+    """Refuse a file with an unknown extension, or in a directory that does not exist, before any host is asked.
 
     Raises:
-        ConfigError: with the endings that there are.
+        ConfigError: with the supported extensions.
     """
     check_formats(paths, _FORMATS)
 
 
 def write_files(paths: Sequence[str], audited: Audited) -> None:
-    """Write an audit to files, each in the format of its ending.
+    """Write an audit to files, each in the format of its extension.
 
     Raises:
         ConfigError: one cannot be written.

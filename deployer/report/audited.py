@@ -1,4 +1,4 @@
-"""What an audit came to, as one noun."""
+"""The result of an audit."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _DRIFTED = ("change", "unknown", "refused")
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What an audit came to.
+    """The result of an audit.
 
     Attributes:
         time: when it ended.
         code: its exit code.
-        hosts: how it ended on each.
-        drift: what is not as declared, or not known.
-        judged: every rule's answer on every host.
-        traced: since when what has drifted is so, and by whom.
+        hosts: how it ended on each host.
+        drift: tasks whose state is not as declared, or not known.
+        judged: the result of every rule on every host.
+        traced: when each drift began, and who caused it.
     """
 
     time: datetime
@@ -36,12 +36,12 @@ class Audited:
 
     @property
     def title(self) -> str:
-        """What a page of it is called."""
+        """The title of a page about it."""
         count = len(self.hosts)
         return f"Audit of {count} host{'s'[: count != 1]}"
 
     def as_plain(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return it as plain values for JSON."""
         return {
             "format": FORMAT,
             "time": self.time.isoformat(timespec="seconds"),
@@ -54,7 +54,7 @@ class Audited:
 
 
 def gathered(events: Iterable[Event], code: int, now: datetime | None = None) -> Audited:
-    """Return what the events of an audit come to."""
+    """Return the result of an audit from its events."""
     seen = tuple(events)
     return Audited(
         now or datetime.now(UTC),
@@ -67,5 +67,5 @@ def gathered(events: Iterable[Event], code: int, now: datetime | None = None) ->
 
 
 def audit_as_json(audited: Audited) -> str:
-    """Return one JSON document; bytes that are no text are escaped."""
+    """Return one JSON document; bytes that are not text are escaped."""
     return json.dumps(audited.as_plain(), indent=1) + "\n"

@@ -1,6 +1,6 @@
-"""Drawings of a page, as SVG without a script: who reaches whom, and batches on their time axis.
+"""Charts for a page, as SVG without scripts: the connections between nodes, and batches on a time axis.
 
-What they show stands beside them in words too, for whoever does not see them. What hosts say is text.
+Their content is also given in words, for readers who cannot see them. Output of hosts is escaped text.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from deployer.report.sheet import escaped, scrolled
 from deployer.roll_events import BatchEnded, BatchStarted
 
 _LABELLED, _PAIRS = 40, 400
-"""Nodes of which each is named in the drawing, and ways that are drawn at most."""
+"""The most nodes that are named in the chart, and the most broken connections that are drawn."""
 _REACH, _MESH = 6, 8
 _WIDTH, _ROW = 720, 26
 
 
 def broken_ways(rungs: Iterable[RungRead]) -> list[tuple[str, str, str]]:
-    """Return the ways of a fleet that are shut: from whom, to whom, and which way: ``reaches`` or ``sees``."""
+    """Return the broken connections of a fleet: from where, to which node, and ``reaches`` or ``sees``."""
     found = []
     for one in rungs:
         if one.ok is False and one.rung == _REACH:
@@ -31,9 +31,9 @@ def broken_ways(rungs: Iterable[RungRead]) -> list[tuple[str, str, str]]:
 
 
 def fleet_map(rungs: Sequence[RungRead]) -> str:
-    """Return the nodes on a ring, green where their ladder holds, and the ways between them that are shut.
+    """Return the nodes on a ring, green if they are healthy, and the broken connections between them.
 
-    Nothing where no node was looked at.
+    Empty if no node was checked.
     """
     nodes: dict[str, list[RungRead]] = {}
     for one in sorted(rungs, key=lambda one: (by_number(one.host), one.node)):
@@ -96,10 +96,10 @@ _BARS: Mapping[str, str] = {"ok": "good", "stopped": "dunno", "failed": "bad"}
 
 
 def timeline(began: Mapping[int, BatchStarted], ended: Mapping[int, BatchEnded]) -> str:
-    """Return the batches as bars on one time axis, each with how many nodes were healthy at its end; nothing of none.
+    """Return the batches as bars on one time axis, each with its number of healthy nodes at the end; empty for none.
 
-    A batch that did not end is a bar to the end of the axis, grey as one that a person has stopped. What lies between
-    two batches is not on it.
+    A batch that did not end is a grey bar to the end of the axis, like one that the user has stopped. Pauses between
+    batches are not shown.
     """
     numbers = sorted({*began, *ended})
     total = sum(one.seconds for one in ended.values())

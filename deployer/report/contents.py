@@ -1,4 +1,4 @@
-"""What a release's tarball holds, for a person and as JSON."""
+"""The contents of a release's tarball, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _HARMS = {
 
 
 def as_json(held: Tarball) -> str:
-    """Return every fact, in the words of `Tarball`."""
+    """Return everything, under the names of `Tarball`, as JSON."""
     facts = asdict(held) | {"path": str(held.path), "elixir": held.elixir, "ssl": held.has_ssl, "glibc": held.glibc}
     return json.dumps(facts, indent=2)
 
 
 def as_text(held: Tarball) -> str:
-    """Return what a person wants to know, on one screen."""
+    """Return a summary on one screen."""
     return "\n".join(_lines(held))
 
 
@@ -58,7 +58,7 @@ def _clash(clash: Clash) -> Iterator[str]:
 
 
 def _newest(versions: Sequence[str]) -> Iterator[str]:
-    """Yield the newest of each family: of GLIBC_2.4 and GLIBC_2.34 the second."""
+    """Yield the newest version of each family: for GLIBC_2.4 and GLIBC_2.34, the second."""
     newest = {version.rpartition("_")[0]: version for version in versions}
     return iter(newest.values())
 

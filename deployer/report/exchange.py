@@ -19,7 +19,7 @@ from deployer.report.findings import worst_first
 from deployer.report.plain import safe, summary
 
 LONGEST_COMMENT = 65_536
-"""Characters that a comment may have."""
+"""The most characters that a comment may have."""
 _LEVELS: Mapping[str, str] = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
 _SCORES: Mapping[str, str] = {"critical": "9.5", "high": "8.0", "medium": "5.0", "low": "2.0"}
 _KINDS: Mapping[str, str] = {"PASS": "pass", "UNKNOWN": "open", "NOT APPLICABLE": "notApplicable"}
@@ -27,7 +27,7 @@ _DRIFT = "DRIFT"
 
 
 def drift_words(task: TaskPlanned) -> str:
-    """Return what is not as declared, on one line."""
+    """Return the differences to the declaration, on one line."""
     changes = "; ".join(summary(change) for change in task.changes)
     return safe(": ".join(part for part in (task.task, changes or task.reason) if part)).replace("\n", " ")
 
@@ -126,13 +126,13 @@ def table_of(audited: Audited) -> str:
 
 
 def _cell(text: str) -> str:
-    """A cell that begins like a formula would run in a spreadsheet."""
+    """Return a cell, quoted if a spreadsheet would run it as a formula."""
     text = safe(text)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
 
 
 def markdown(audited: Audited) -> str:
-    """Return a comment's Markdown, the important first; what does not fit is counted."""
+    """Return Markdown for a comment, the most important first; lines that do not fit are only counted."""
     bad = sum(one.answer == "FAIL" for one in audited.judged)
     head = f"## {audited.title}: {bad} finding{'s'[: bad != 1]}, {len(audited.drift)} of drift\n"
     lines = [f"* **{_md(host.host)}**: {_md(host.problem)}" for host in audited.hosts if host.problem]

@@ -1,4 +1,4 @@
-"""Files that a report is written to: refused before any host is asked where they could not be written."""
+"""Checks and writes the files of a report; a file that cannot be written is refused before any host is asked."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from deployer.fields import nearest
 
 
 def check_formats(paths: Iterable[str], known: Collection[str]) -> None:
-    """Refuse a file whose ending is no format, or whose directory is not there.
+    """Refuse a file with an unknown extension, or in a directory that does not exist.
 
     Raises:
-        ConfigError: with the endings that there are.
+        ConfigError: with the supported extensions.
     """
     for path in map(Path, paths):
         if path.suffix not in known:
@@ -22,13 +22,13 @@ def check_formats(paths: Iterable[str], known: Collection[str]) -> None:
 
 
 def check_directory(path: Path) -> None:
-    """Refuse a file whose directory is not there; raises ConfigError."""
+    """Refuse a file in a directory that does not exist; raises ConfigError."""
     if not path.parent.is_dir():
         raise ConfigError("there is no such directory", where=path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file; raises ConfigError where that cannot be."""
+    """Write a file; raises ConfigError if that fails."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

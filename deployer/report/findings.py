@@ -1,4 +1,4 @@
-"""What the rules of an audit found, for a person: the worst first, what is equal on several hosts once."""
+"""The findings of an audit's rules as text: the worst first, and equal findings of several hosts only once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from deployer.report.plain import Line, by_number, safe
 _STYLE = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 _TOLD = {"FAIL": 0, "UNKNOWN": 1, "WAIVED": 2}
 _OF_NODE = re.compile(r"(?:[^\s@]+@\S+, )*[^\s@]+@\S+: ")
-"""Of which nodes a reason tells, at its beginning."""
+"""The names of nodes at the beginning of a reason."""
 _QUIET = ("PASS", "NOT APPLICABLE")
 
 
 def worst_first(judged: Sequence[RuleJudged]) -> list[RuleJudged]:
-    """Return answers, FAIL before UNKNOWN before the rest, the most severe first, then by rule and host."""
+    """Return results in order: FAIL, UNKNOWN, the rest; in these by severity, rule and host."""
     return sorted(
         judged,
         key=lambda one: (_TOLD.get(one.answer, 3), SEVERITIES.index(one.severity), one.rule, by_number(one.host)),
@@ -25,7 +25,7 @@ def worst_first(judged: Sequence[RuleJudged]) -> list[RuleJudged]:
 
 
 def audit_lines(events: Sequence[RuleJudged | DriftTraced], verbosity: int) -> Iterator[Line]:
-    """Yield what is known of drift, and below it what the rules found."""
+    """Yield the traced drift, then the findings of the rules."""
     from deployer.report.traced import traced_lines  # an audit's alone
 
     yield from traced_lines([one for one in events if isinstance(one, DriftTraced)])
@@ -33,11 +33,11 @@ def audit_lines(events: Sequence[RuleJudged | DriftTraced], verbosity: int) -> I
 
 
 def finding_lines(judged: Sequence[RuleJudged], verbosity: int) -> Iterator[Line]:
-    """Yield a block for each rule that does not hold, with the hosts, why, and the remedy; then how many do.
+    """Yield a block for each failed rule, with hosts, reason and remedy; then the number of each result.
 
     Args:
-        judged: the answers of all hosts.
-        verbosity: 1 adds what is unknown with its reasons, and what was let off; 2 adds all the rest.
+        judged: the results of all hosts.
+        verbosity: 1 adds unknown results with their reasons, and waived findings; 2 adds all the rest.
     """
     shown = [one for one in worst_first(judged) if one.answer == "FAIL" or verbosity > (one.answer in _QUIET)]
     blocks: dict[tuple[str, str], dict[str, list[RuleJudged]]] = defaultdict(lambda: defaultdict(list))

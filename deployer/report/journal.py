@@ -1,9 +1,9 @@
-"""What this machine remembers of its deploys and rollbacks: a file for each, a line for each thing as it happens.
+"""The journals of this machine's deploys and rollbacks: one file for each run, with one line for each event.
 
-The files lie in ``$XDG_STATE_HOME/deployer/runs`` (``~/.local/state``), for their owner only. What they hold: which run
-it was, of what, on which hosts; the labels of the tasks that change; how each host ended; the exit code. No values, no
-variables of the command line, and no digest that a secret could be guessed from: digests of files are keyed, by a key
-that lies beside them.
+The files are in ``$XDG_STATE_HOME/deployer/runs`` (``~/.local/state``), readable only by their owner. They contain the
+run, its playbook and hosts, the labels of the tasks that change, how each host ended, and the exit code. They contain
+no values, no variables of the command line, and no digest from which a secret could be guessed: digests of files are
+keyed, with a key in a file beside them.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from deployer.events import Event, HostEnded, PlayStarted, RunEnded, TaskPlanned
 from deployer.machine_key import machine_key, state_home
 
 JOURNALS_KEPT = 100
-"""Journals that stay; the oldest go first."""
+"""Number of journals to keep; the oldest are removed first."""
 _NEAR = ("group_vars", "host_vars")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The first line: which run it is, and of what.
+    """The first line: the run, and what it was started with.
 
     Attributes:
-        run: as hosts note it: ``TIME-DIGITS PERSON@MACHINE``.
+        run: the name of the run as in the records of hosts: ``TIME-DIGITS PERSON@MACHINE``.
         goal: ``deploy`` or ``rollback``.
         time: seconds since 1970.
         playbook: its absolute path.
-        inventories: their absolute paths, in order; or the names of hosts that stand for one.
-        limit: as on the command line; so are ``tags`` and ``skip_tags``.
+        inventories: their absolute paths, in order; or the names of hosts given instead.
+        limit: as on the command line; the same for ``tags`` and ``skip_tags``.
         extra_vars: whether there were any.
-        digests: path → keyed digest of what was read there.
+        digests: path → keyed digest of the file or directory.
         plays: the hosts of each play, in order.
     """
 
@@ -59,11 +59,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What one run left.
+    """The journal of one run.
 
     Attributes:
-        planned: host → labels of its tasks that were to change.
-        ended: for each beginning of a play: host → how it ended.
+        planned: host → labels of its tasks that would change.
+        ended: for each start of a play: host → how it ended.
         code: the exit code; None: the run was killed.
     """
 
@@ -73,9 +73,9 @@ class Journal:
     code: int | None = None
 
     def endings(self, host: str) -> tuple[str, ...]:
-        """Return how the plays of a host ended; empty text for one that has no ending.
+        """Return how the plays of a host ended; empty text for a play that did not end.
 
-        A play may begin more than once, for some of its hosts each time, or never, where it has none.
+        A play may start more than once, for some of its hosts each time, or never, if it has no hosts.
         """
         found = [ends[host] for ends in self.ended if host in ends]
         return (*found, *[""] * (sum(host in hosts for hosts in self.head.plays) - len(found)))
@@ -87,20 +87,20 @@ class Journal:
 
     @property
     def plan(self) -> str:
-        """What was to be done, in a few words: ``release.yml: 12 tasks on 3 hosts``."""
+        """What the run would do, in a few words: ``release.yml: 12 tasks on 3 hosts``."""
         tasks = len({label for labels in self.planned.values() for label in labels})
         name, hosts = Path(self.head.playbook).name, len(self.planned)
         return f"{name}: {tasks} task{'s'[: tasks != 1]} on {hosts} host{'s'[: hosts != 1]}"
 
 
 class Journals:
-    """All journals of a directory, by default this person's; what cannot be read is not among them."""
+    """All readable journals of a directory, by default that of this user."""
 
     def __init__(self, place: Path | None = None) -> None:
         self.place = place or _home()
 
     def keyed(self, paths: Sequence[Path]) -> dict[str, str]:
-        """Return path → keyed digest of files and directories, with the variables that lie beside an inventory."""
+        """Return path → keyed digest of files and directories, including variable files beside an inventory."""
         key = _key(self.place)
         return {str(path): _digest(key, path) for path in paths} if key else {}
 
@@ -113,16 +113,16 @@ class Journals:
                 yield found
 
     def of(self, run: str) -> Journal | None:
-        """Return the journal of a run, named as hosts note it."""
+        """Return the journal of a run, by its name in the records of hosts."""
         name = run.partition(" ")[0]
         found = read_journal(self.place / f"{name}.jsonl") if name and "/" not in name else None
         return found if found and found.head.run == run else None
 
 
 class Writer:
-    """Keeps the journal of one run. When that cannot be done, it says so once, and the run goes on.
+    """Writes the journal of one run. If that fails, it warns once, and the run goes on.
 
-    It begins with the first play: a run that is refused before has touched nothing, and hides no earlier one.
+    The journal begins with the first play: a run that is refused before that has changed nothing, and needs none.
 
     Args:
         head: the first line.
@@ -135,7 +135,7 @@ class Writer:
         self._file: TextIO | None = None
 
     def __call__(self, event: Event) -> None:
-        """Note one event, if it is one that matters later."""
+        """Write one event, if it is needed later."""
         match event:
             case PlayStarted():
                 self._begin()

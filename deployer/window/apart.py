@@ -1,6 +1,6 @@
-"""An expression in a system of its own: what the release's eval is given, in Elixir, or in Erlang for one of rebar3.
+"""Evaluates an expression in a system of its own: the text for the release's eval, in Elixir, or in Erlang for rebar3.
 
-The expression itself comes through its input, so that it is in no argv.
+The expression itself is sent on standard input, so that it is in no argv.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _EITHER = 'start=$1 expr=$2; [ ! -f "$start" ] || expr=$3; shift 3; exec "$@" ev
 
 
 def eval_words(spot: Spot, ctl: Sh) -> Sh:
-    """Return the words that evaluate what comes in by a line of Base64.
+    """Return the command that evaluates an expression, which it reads as one line of Base64.
 
     Args:
-        spot: the node. Where it has a start file (the node role's rebar3.sh), the eval of its release is Erlang's.
+        spot: the node. If it has a start file (the node role's rebar3.sh), its release evaluates Erlang.
         ctl: its command, with options.
     """
     return sh("/bin/sh -c {} sh {} {} {} {}", _EITHER, spot.node.start_file, _ELIXIR, _ERLANG, ctl)

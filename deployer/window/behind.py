@@ -1,4 +1,4 @@
-"""What lies on a host for who talks to a node of it: its state, its cookie, its certificate; as `door.sh` says it."""
+"""What is needed from a host to talk to one of its nodes: state, cookie, certificate; as `door.sh` prints them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE
 
 
 def look_behind(unit: str, runtime: str, private: str, authority: str) -> Sh:
-    """Return the fragment that reads what lies there for who talks to a node. Its answer holds secrets."""
+    """Return the fragment that reads what is needed to talk to a node. Its answer contains secrets."""
     words = sh("unit={} runtime={} pem={} authority={}", unit, runtime, private, authority)
     return lines(words, script("door.sh", "deployer.window"))
 
 
 def state_in(said: dict[str, str]) -> str:
-    """Return what systemd says of a node's unit, ``active/running``; of one that it is starting, since when."""
+    """Return the state of a node's unit, such as ``active/running``; if it is starting, also for how long."""
     show = dict(line.partition("=")[::2] for line in said["show"].splitlines())
     if show.get("LoadState") not in ("loaded", None):
         return f"{show['LoadState']}: it was never deployed here"
@@ -40,7 +40,7 @@ def cookie_in(encoded: str) -> Secret | None:
 
 
 def identity_in(said: dict[str, str]) -> Identity | None:
-    """Return how a node is spoken to in TLS; None: it speaks none. Raises ProbeError: its certificate is unreadable."""
+    """Return the identity for a node with TLS, None without TLS; raises ProbeError: its certificate is unreadable."""
     if "pem" not in said:
         return None
     pem, authority = _text(said["pem"]), _text(said["authority"])

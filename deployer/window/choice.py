@@ -1,4 +1,4 @@
-"""Which nodes the words of a command mean: a node's name, a host, NODE@HOST, a group or a pattern."""
+"""Resolves the words of a command to nodes: a node's name, a host, NODE@HOST, a group or a pattern."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from deployer.resolve import FleetNeeds, Resolver
 
 _MARK = Mark("the command line")
 _NAMED = 12
-"""Names that an error lists."""
+"""The most names that an error lists."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spot:
-    """One declared node and the host that it is on."""
+    """One declared node and its host."""
 
     host: Host
     declared: Declaration
@@ -34,7 +34,7 @@ class Spot:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The words that mean it: NAME@ADDRESS, NAME@HOST, NAME."""
+        """The words that name it: NAME@ADDRESS, NAME@HOST, NAME."""
         return self.name, f"{self.node.name}@{self.host.name}", self.node.name
 
 
@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 
 
 def by_host(some: Iterable[_T], spot: Callable[[_T], Spot]) -> tuple[list[_T], ...]:
-    """Return things of nodes, those of one host together: they share its connection."""
+    """Group objects by the host of their node: nodes of one host share its connection."""
     found: dict[str, list[_T]] = {}
     for one in some:
         found.setdefault(spot(one).host.name, []).append(one)
@@ -50,7 +50,7 @@ def by_host(some: Iterable[_T], spot: Callable[[_T], Spot]) -> tuple[list[_T], .
 
 
 class Fleet:
-    """All hosts of an inventory with what they declare, for commands that take no playbook.
+    """All hosts of an inventory with their declarations, for commands without a playbook.
 
     Attributes:
         spots: every declared node, in the order of the inventory.
@@ -64,17 +64,17 @@ class Fleet:
 
     @classmethod
     def of(cls, options: Options, *, ask: bool = True) -> Self:
-        """Load the inventory; no secret is read, so that a window needs no vault password. Raises ConfigError.
+        """Load the inventory without reading secrets, so that no vault password is needed; raises ConfigError.
 
         Args:
             options: the inventory, and how to connect.
-            ask: hosts will be connected to, so that ``--ask-become-pass`` asks.
+            ask: hosts will be connected to, so ``--ask-become-pass`` has to ask.
         """
         return cls.within(load(options, ask=ask, need_secrets=False))
 
     @classmethod
     def within(cls, project: Project) -> Self:
-        """Return the hosts of what is loaded already; raises ConfigError."""
+        """Return the fleet of a loaded project; raises ConfigError."""
         play = Play("window", "all", _MARK, (), become=True)
         return cls(project, project.resolver(play, FleetNeeds(tarball=None, secrets=False)))
 
@@ -85,18 +85,18 @@ class Fleet:
                 yield from (Spot(host, own, node) for node in own.nodes)
 
     def with_secrets(self) -> Resolver:
-        """Return what knows the declared cookies, too; raises ConfigError where one cannot be read."""
+        """Return a resolver that also knows the declared cookies; raises ConfigError if one cannot be read."""
         return self.project.resolver(self.resolver.play, FleetNeeds(tarball=None))
 
     def choose(self, words: Sequence[str], *, one: bool = False) -> tuple[Spot, ...]:
-        """Return the nodes that are meant, in the order of the words; all where there is no word.
+        """Return the nodes that the words name, in the order of the words; without words, all nodes.
 
         Args:
-            words: names, hosts, groups or patterns; each may hold several, with commas between.
+            words: names, hosts, groups or patterns; each may have several, separated by commas.
             one: exactly one node is wanted.
 
         Raises:
-            ConfigError: a word means no node, with the nearest that does; or more than one, and one is wanted.
+            ConfigError: a word names no node, with the nearest name; or several nodes, but only one is wanted.
         """
         if not self.spots:
             hint = "release: or nodes: in the inventory declares them"
@@ -110,7 +110,7 @@ class Fleet:
         return chosen
 
     def host(self, word: str) -> Host:
-        """Return the host that a word means: its name, or a node on it; raises ConfigError."""
+        """Return the host that a word names, by its own name or by one of its nodes; raises ConfigError."""
         if word in self.project.inventory.hosts:
             return self.project.inventory.hosts[word]
         on = {spot.host.name: spot.host for spot in self.spots if word in spot.names}
@@ -140,7 +140,7 @@ class Fleet:
 
 
 def _nearest(word: str, *known: Iterable[str]) -> str:
-    """Return a hint with the nearest name, of the first names that have one, or some of all there are."""
+    """Return a hint with the nearest name, from the first list that has one; else some of all names."""
     if close := next((found for names in known if (found := alike(word, names))), ""):
         return f"did you mean {close!r}?"
     names = sorted({name for some in known for name in some})

@@ -1,4 +1,4 @@
-"""``rpc``, ``eval``, ``run``: an expression in a running node, in a system of its own, and a command of the release."""
+"""``rpc``, ``eval``, ``run``, ``trace``: expressions in a running node or a system of its own, commands, traces."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from deployer.window.shells import as_step, fit, session_on
 from deployer.window.trace import trace_calls, traced
 from deployer.window.voices import Voices
 
-# Who starts the unit may not have come to that yet.
+# The process that starts the unit may not have started it yet.
 _END = """
 unit={}
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -41,14 +41,14 @@ _LONGEST_TRACE, _MOST_CALLS = 600, 10_000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of nodes.
+    """The nodes of a command, and its options.
 
     Attributes:
         fleet: the inventory.
-        spots: of whom.
-        colour: their names are painted.
-        quiet: the journal is told that something was asked, and not what.
-        forks: hosts at once.
+        spots: the nodes.
+        colour: print their names in colour.
+        quiet: write only the command to the host's journal, without its content.
+        forks: number of hosts at the same time.
     """
 
     fleet: Fleet
@@ -58,14 +58,14 @@ class Asked:
     forks: int = 50
 
     def told(self, verb: str, what: str) -> str:
-        """Return the words for the host's journal."""
+        """Return the line for the host's journal."""
         return f"{verb} {{}}" if self.quiet else f"{verb} {{}}: {what.replace('{}', '{ }')}"
 
 
 def rpc(asked: Asked, expression: str, *, timeout: float) -> int:
-    """Evaluate an expression in running nodes; return 0, or 1 where it raised, 4 where a node did not answer.
+    """Evaluate an expression in running nodes; return 0, or 1 if it raised, or 4 if a node did not answer.
 
-    What it prints and its value are printed, with each node's name in front where there are several.
+    Its output and its value are printed, with the node's name in front if there are several nodes.
     """
     voices = _voices(asked)
 
@@ -87,7 +87,7 @@ def evaluate_apart(asked: Asked, expression: str, *, release: str = "", timeout:
 
 
 def run_window(asked: Asked, command: Sequence[str], *, release: str = "", timeout: int = 0) -> int:
-    """Run a command of the release as nodes do, and return its exit status; of several nodes 1 where one failed."""
+    """Run a command of the release like the nodes; return its exit status, or for several nodes 1 if one failed."""
 
     def run(_: Spot, ctl: Sh) -> Sh:
         return sh("{} run {}", ctl, command)
@@ -99,10 +99,10 @@ def trace(asked: Asked, function: str, age: str, *, most: int) -> int:
     """Show calls of a function in running nodes as they return; return 0, or 1 where a node could not be traced.
 
     Args:
-        asked: of whom.
+        asked: the nodes.
         function: such as ``Shop.place/2``.
-        age: how long at most, such as ``10s``.
-        most: how many calls at most, of each node.
+        age: the longest time, such as ``10s``.
+        most: the most calls to show of each node.
 
     Raises:
         ConfigError: the function, the time or the number is wrong.
@@ -140,7 +140,7 @@ def _run(asked: Asked, wanted: Callable[[Spot, Sh], Sh], told: str, first: bytes
         return code if alone else min(code, 1)
 
     def end() -> None:
-        """A command that a person gives up ends on its host; over a new connection, for its own may have no session."""
+        """End interrupted commands on their hosts, over a new connection: the old one may allow no further session."""
         for unit, door in list(running.items()):
             with suppress(DeployerError), closing(door.transport.another()) as other:
                 ask_node(other, sh(_END, unit), become=_become(asked, door))
@@ -149,7 +149,7 @@ def _run(asked: Asked, wanted: Callable[[Spot, Sh], Sh], told: str, first: bytes
 
 
 def _converse(asked: Asked, door: Door, text: Sh, first: bytes, voices: Voices, *, alone: bool) -> int:
-    """Run one command of a node's release to its end, with our streams where it is the only one."""
+    """Run one command of a node's release to its end; if it is the only one, with our own streams."""
     session, name = session_on(door.transport, become=_become(asked, door)), door.spot.name
     terminal = here() if alone and not first else None
     try:
@@ -181,7 +181,7 @@ def _voices(asked: Asked) -> Voices:
 def _each(
     asked: Asked, told: str, one: Callable[[Door], int], voices: Voices, end: Callable[[], None] = lambda: None
 ) -> int:
-    """Do one thing to all doors, hosts side by side, and return the exit code of all; ``end`` is for Ctrl-C."""
+    """Call ``one`` for all doors, hosts in parallel; return the exit code for all. ``end`` is called after Ctrl-C."""
     codes: list[int] = []
     over = threading.Event()
 
@@ -217,7 +217,7 @@ def _each(
 
 
 def _by_host(found: Sequence[Door], act: Callable[[Sequence[Door]], None], forks: int) -> None:
-    """Act on each host's doors, side by side; on one host's in this thread, which has the keyboard."""
+    """Call ``act`` for each host's doors in parallel; for a single host in this thread, which has the keyboard."""
     hosts = by_host(found, lambda door: door.spot)
     if len(hosts) == 1:
         act(found)
@@ -226,5 +226,5 @@ def _by_host(found: Sequence[Door], act: Callable[[Sequence[Door]], None], forks
         try:
             for done in [pool.submit(act, own) for own in hosts]:
                 done.result()
-        finally:  # of those that are given up the connections are about to be closed
+        finally:  # the connections of interrupted hosts are about to be closed
             pool.shutdown(wait=False, cancel_futures=True)

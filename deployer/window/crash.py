@@ -1,7 +1,7 @@
-"""``logs --crash``: what a node's crash dump says, and the dump itself.
+"""``logs --crash``: a summary of a node's crash dump, and the dump itself.
 
-A dump is written by the node, and read as its user (docs/security.md); what it says is shown and not believed.
-Source: ERTS, "How to Interpret the Erlang Crash Dumps"; words of memory are those of a 64-bit emulator.
+A dump is written by the node, and read as its user (docs/security.md); its content is shown, but not trusted.
+Source: ERTS, "How to Interpret the Erlang Crash Dumps"; memory words are those of a 64-bit emulator.
 """
 
 from __future__ import annotations
@@ -30,33 +30,33 @@ _LAST = 253_000_000_000
 
 @dataclass(slots=True)
 class DumpedProcess:
-    """A process as a dump has it; sizes in bytes."""
+    """A process in a dump; sizes in bytes."""
 
     pid: str
     says: dict[str, str] = field(default_factory=dict)
 
     @property
     def memory(self) -> int:
-        """Of its heaps."""
+        """The size of its heaps."""
         return _WORD * (_number(self.says.get("Stack+heap")) + _number(self.says.get("OldHeap")))
 
     @property
     def queue(self) -> int:
-        """Messages that wait for it."""
+        """The number of messages in its queue."""
         return _number(self.says.get("Message queue length"))
 
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """What a dump says in short.
+    """The summary of a dump.
 
     Attributes:
         slogan: why the emulator ended.
-        when: seconds since the epoch, when it was written.
+        when: when it was written, in seconds since the epoch.
         size: bytes of the dump.
         memory: bytes by kind.
-        processes: those with the most memory first.
-        running: processes that ran at that moment.
+        processes: processes with the most memory, the largest first.
+        running: processes that were running at that moment.
     """
 
     slogan: str
@@ -68,10 +68,10 @@ class Crash:
 
 
 def crash(fleet: Fleet, spot: Spot) -> Crash | None:
-    """Read a node's crash dump; None where it has none.
+    """Read a node's crash dump; None if it has none.
 
     Raises:
-        ConfigError: it is not installed by deployer.
+        ConfigError: deployer has not installed the node.
         HostError: its host cannot be reached or read.
     """
     fit(spot)
@@ -85,7 +85,7 @@ def crash(fleet: Fleet, spot: Spot) -> Crash | None:
 
 
 def look_at_dump(path: str) -> Sh:
-    """Return the fragment that tells what is in a dump."""
+    """Return the fragment that summarises a dump."""
     return lines(_newest(path), script("crash.sh", "deployer.window"))
 
 
@@ -100,7 +100,7 @@ def _newest(path: str) -> Sh:
 
 
 def parse_dump(out: str) -> Crash | None:
-    """Turn the answer of ``crash.sh`` into what it says; raises ProbeError."""
+    """Turn the answer of ``crash.sh`` into a summary; raises ProbeError."""
     if not out:
         return None
     raw = records(out, "size", "head", "told")
@@ -125,7 +125,7 @@ def parse_dump(out: str) -> Crash | None:
 
 
 def dump_lines(spot: Spot, found: Crash) -> Iterator[str]:
-    """Yield lines for a person."""
+    """Yield the lines to print."""
     when = datetime.fromtimestamp(found.when).astimezone()
     yield f"{spot.name}  {when:%Y-%m-%d %H:%M:%S}  {spot.node.crash_dump}, {human(found.size)}"
     yield f"  slogan: {safe(found.slogan) or 'none: it was cut short, or is still being written'}"
@@ -138,10 +138,10 @@ def dump_lines(spot: Spot, found: Crash) -> Iterator[str]:
 
 
 def save(fleet: Fleet, spot: Spot, place: Path) -> int:
-    """Fetch a node's dump into a new file that is this person's alone, and return its size.
+    """Fetch a node's dump into a new file that only this user can read, and return its size.
 
     Raises:
-        ConfigError: the file is there already, or cannot be made.
+        ConfigError: the file exists already, or cannot be created.
         NotConverged: there is no dump.
         HostError: its host cannot be reached or read.
     """
@@ -158,7 +158,7 @@ def save(fleet: Fleet, spot: Spot, place: Path) -> int:
             with os.fdopen(out, "wb") as file:
                 return _fetch(transport, spot, file, become=become)
         except BaseException as error:
-            place.unlink()  # a part of a dump looks like one, and holds secrets too
+            place.unlink()  # a partial dump looks like a whole one, and contains secrets, too
             if isinstance(error, OSError):
                 raise ConfigError(f"--save {place}: {error.strerror}") from None
             raise
@@ -180,7 +180,7 @@ def _fetch(transport: Transport, spot: Spot, file: BinaryIO, *, become: bool) ->
 
 
 def human(size: int) -> str:
-    """Return bytes as a person reads them: ``12.4 MiB``."""
+    """Return bytes in a readable unit: ``12.4 MiB``."""
     value, unit = float(size), "B"
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):  # noqa: B007
         if value < 1024:
@@ -195,5 +195,5 @@ def _called(one: DumpedProcess) -> str:
 
 
 def _number(text: str | None) -> int:
-    """Return what a dump, which may hold anything, gives as a number; 0 for what is none."""
+    """Return a number from a dump, which may contain anything; 0 if it is not a number."""
     return int(text) if text and len(text) < 19 and text.isascii() and text.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""The way to a node: the host that it is on, what lies there for who talks to it, and a note that somebody did."""
+"""The connection to a node: its host, what is needed from the host to talk to it, and a line in the host's journal."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from deployer.window.side_by_side import side_by_side
 
 DOOR_TIMEOUT = 60.0
 _NOTED = 2000
-"""Characters of a note; a journal's line has its limits, too."""
+"""The most characters of a note; the journal limits its lines, too."""
 
 
 @dataclass(slots=True, eq=False)
 class Door:
-    """A host's connection, and the node behind it.
+    """A host's connection, and a node on the host.
 
     Attributes:
-        state: what systemd says of its unit: ``active/running``.
-        runs: its process is there.
-        cookie: what it accepts; None where it does not run, or is not ours.
-        tls: how it is spoken to where its distribution runs over TLS.
+        state: the state of its unit, such as ``active/running``.
+        runs: whether its process exists.
+        cookie: the cookie that it accepts; None if it does not run, or is not ours.
+        tls: the identity to use if its distribution runs over TLS.
     """
 
     spot: Spot
@@ -52,7 +52,7 @@ class Door:
 
     @property
     def target(self) -> Target:
-        """The node as the ladder has it."""
+        """The node as a target of the ladder."""
         node, cluster = self.spot.node, self.spot.declared.cluster
         return Target(
             host=self.spot.host.name, node=node.node, unit=node.unit, address=cluster.bind,
@@ -60,15 +60,15 @@ class Door:
         )  # fmt: skip
 
     def enter(self, timeout: float, *, with_words: bool = True) -> Peer:
-        """Shake hands with the node; the peer is to be closed.
+        """Do the handshake with the node; the caller has to close the peer.
 
         Args:
-            timeout: seconds for all that is said to it.
-            with_words: of a node that does not run its host is asked what it said last.
+            timeout: seconds for the whole conversation.
+            with_words: if the node does not run, ask its host for its last log lines.
 
         Raises:
-            NotConverged: it does not run, is not registered, or does not take the cookie.
-            HostError: the host does not let us ask, or does not answer in time.
+            NotConverged: it does not run, is not registered, or does not accept the cookie.
+            HostError: the host cannot be used to ask it, or does not answer in time.
         """
         if not self.runs:
             raise self.down(with_words=with_words)
@@ -86,23 +86,23 @@ class Door:
             raise ProbeError(str(error), where=self.spot.name, hint=self.hint) from None
 
     def stream(self, timeout: float) -> Stream:
-        """Return a stream to the port of the node's distribution; raises what `Transport.connect` does, NotConverged.
+        """Return a stream to the node's distribution port; raises as `Transport.connect`, and NotConverged.
 
         Args:
-            timeout: seconds that it lives.
+            timeout: the stream's lifetime in seconds.
         """
         return self.transport.connect(self.target.address, self._find(min(timeout, DOOR_TIMEOUT)), timeout=timeout)
 
     @property
     def hint(self) -> str:
-        """What helps where the node does not answer."""
+        """What to do if the node does not answer."""
         words = f"-i INVENTORY {self.spot.host.name}"
         if self.state.startswith("activating"):
             return f"wait until it runs; deployer logs {words} shows its last messages"
         return f"deployer logs {words} shows its last messages; deployer start {words} starts it"
 
     def down(self, *, with_words: bool = False) -> NotConverged:
-        """Return that it does not run, as an error; ``with_words``: and what it said last, which its host is asked."""
+        """Return the error that it does not run; ``with_words``: with its last log lines, read from its host."""
         said = self._last_words() if with_words else ""
         told = f"{self.spot.name} does not run: {self.spot.node.unit} is {self.state}"
         return NotConverged(told + (f"; it said:\n{said}" if said else ""), hint=self.hint)
@@ -132,7 +132,7 @@ class Door:
 
 
 def note(what: str) -> Sh:
-    """Return the fragment that writes into the host's journal that this person does ``what``."""
+    """Return the fragment that logs to the host's journal that this user does ``what``."""
     return lines(sh("who={} what={}", *words_of_note(what)), script("note.sh", "deployer.window"))
 
 
