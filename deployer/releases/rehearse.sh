@@ -33,6 +33,12 @@ case $said in
       *) echo "$node would not start: its start script ends with status $status before it reaches the emulator" ;;
     esac
     told "$blobs/complaint"
+    case $(tail -n 1 -- "$blobs/complaint") in
+      "Failed to connect to "*bus*)
+        echo "without D-Bus no unit can be made to try it in: install the package dbus on this host"
+        exit 1
+        ;;
+    esac
     echo "$look; the start script runs with the node's user, limits and sandbox"
     exit 1
     ;;

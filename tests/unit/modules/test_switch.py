@@ -121,6 +121,10 @@ REHEARSED = {
         "echo 'no such thing' >&2; exit 0",
         "prints this, and does not reach the emulator\nno such",
     ),
+    "there is no bus": (
+        "echo 'Failed to connect to bus: No such file or directory' >&2; exit 1",
+        "file or directory\nwithout D-Bus no unit can be made to try it in: install the package dbus on this host",
+    ),
     "it waits": ("sleep 20", "did not reach the emulator within 2 s"),
     "it tells a secret": (
         "exec >&2; echo a-secret-value; echo cookie canary-8812; echo told; exit 1",
