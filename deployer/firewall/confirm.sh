@@ -2,7 +2,7 @@
 pending=/run/deployer/pending
 kept=/run/deployer/confirming
 
-# confirm: it stays. Its files are in $kept now; ends with status 6 where it has gone back already.
+# confirm: keep the change. Its files are in $kept then; ends with status 6 if it has been undone already.
 confirm() {
   if [ "$(cat -- "$pending/run" 2>/dev/null)" != "$run" ] || ! mv -T -- "$pending" "$kept" 2>/dev/null; then
     echo 'it was not confirmed in time, and has gone back'
@@ -10,7 +10,7 @@ confirm() {
   fi
 }
 
-# disarm: what is permanent needs no undo any more.
+# disarm: remove the undo timer, because the change is permanent.
 disarm() {
   systemctl stop deployer-undo.timer
   rm -rf -- "$kept"

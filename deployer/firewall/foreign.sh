@@ -1,5 +1,5 @@
-# foreign: leave in $found every table of others that may drop what comes in, as nft lists it; at most 256 KiB. An nft of
-# its own: of two commands in one, nft 1.0.6 answers the second from what it has read for the first, and leaves tables out.
+# foreign: set $found to every foreign table that may drop incoming packets, as nft lists it; at most 256 KiB. One nft for
+# each command: of two commands in one, nft 1.0.6 answers the second from data read for the first, and leaves out tables.
 foreign() {
   found='' table='' tables=''
   set -f

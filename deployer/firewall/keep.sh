@@ -1,4 +1,4 @@
-# Makes a firewall permanent that a new connection has come through.
+# Makes a firewall permanent after a new connection has passed it.
 # Above are set: place, cluster, unit, gone (clusters whose parts go, if any).
 umask 022
 

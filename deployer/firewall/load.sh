@@ -1,9 +1,9 @@
-# Loads a firewall: everything is checked together first, and loaded in one transaction. Nothing of it is permanent yet.
+# Loads a firewall: checks everything together first, and loads it in one transaction. Nothing is permanent yet.
 # Above are set: place, cluster, unit, rules, base, unit_text, more (a port of SSH beside those that are found), within
 # (seconds to confirm it), keep (the script that makes it permanent), gone (clusters whose parts go, if any).
 
-# ssh_set: the ports that stay open to admin: where SSH is served, where it will be after its next start, and where this
-# run has come in.
+# ssh_set: the ports that stay open to admin: the present SSH ports, those after SSH's next start, and the port of this run's
+# connection.
 ssh_set() {
   all=$({
     net_read

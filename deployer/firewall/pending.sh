@@ -1,6 +1,7 @@
 # A change that could cut off the next login waits to be confirmed over a new connection. Until then it is runtime only, and
-# systemd holds the timer that takes it back: whatever becomes of the controller, of its connection, or of the host.
-# All of it lies in /run, so that a reboot forgets it together with the change. Who renames the directory has decided.
+# a systemd timer undoes it, whatever happens to the controller, to its connection, or to the host.
+# All files are in /run, so that a reboot removes them together with the change. Renaming the directory decides: only one
+# process can do it.
 pending=/run/deployer/pending
 kept=/run/deployer/confirming
 here=/run/deployer/undoing
@@ -8,14 +9,14 @@ here=/run/deployer/undoing
 # waits: whether a change waits to be confirmed.
 waits() { [ -d "$pending" ] && systemctl is-active --quiet deployer-undo.timer deployer-undo.service; }
 
-# still: say what waits, whose it is, and when it goes back.
+# still: print what waits, whose it is, and when it will be undone.
 still() {
   read -r began seconds <"$pending/since"
   left=$((began + seconds - $(date +%s)))
   echo "$(cat -- "$pending/what") waits to be confirmed, by the run $(cat -- "$pending/run"); it goes back in $left s"
 }
 
-# session: the process of sshd that this program came through, and its start; nothing where it came another way.
+# session: print the sshd process of this program's connection, and its start time; nothing without SSH.
 session() {
   at=$PPID
   while [ "$at" -gt 1 ]; do
@@ -27,7 +28,7 @@ session() {
   done
 }
 
-# alive: whether the run that waits may still confirm: it is connected, and nobody has taken the host's lease from it.
+# alive: whether the run that waits can still confirm: it is connected, and still has the host's lease.
 alive() {
   [ -z "$leased" ] || [ "$(cat -- "$pending/run")" = "$run" ] || return 1
   read -r at start <"$pending/session" || return 0
@@ -57,7 +58,7 @@ rm -rf -- $here
 END
 }
 
-# armed SECONDS: from here on it goes back by itself, at once if the rest of this step fails.
+# armed SECONDS: from now on the change is undone by itself after SECONDS, or at once if the rest of this step fails.
 armed() {
   printf '%s %s\n' "$(date +%s)" "$1" >"$pending/since"
   : >"$pending/armed"
@@ -66,7 +67,7 @@ armed() {
   trap '[ "$?" -eq 0 ] || undo' EXIT
 }
 
-# undo: take back what waits, now.
+# undo: undo the change that waits, now.
 # shellcheck disable=SC2317 # it is called by a trap
 undo() {
   if waits; then

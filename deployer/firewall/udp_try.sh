@@ -1,6 +1,6 @@
-# Sends an empty line to ports of UDP, and says of each what came back: "NUMBER open", "NUMBER refused" (an ICMP error: the
-# packet came through, and nobody listens) or "NUMBER no answer". A packet can be lost, and ICMP errors are rationed: thrice.
-# Above is set: cells, lines of NUMBER ADDRESS PORT.
+# Sends an empty line to UDP ports, and prints for each "NUMBER open", "NUMBER refused" (an ICMP error: the packet came
+# through, and nothing listens) or "NUMBER no answer". It tries three times, as packets can be lost and ICMP errors are limited.
+# Set above: cells, lines of NUMBER ADDRESS PORT.
 # shellcheck shell=sh disable=SC2154,SC2016
 command -v bash >/dev/null || { echo 'bash is needed, which opens ports of UDP'; exit 1; }
 printf '%s\n' "$cells" | xargs -P 4 -L 1 bash -c '

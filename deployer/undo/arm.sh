@@ -1,4 +1,4 @@
-# Before files change that a login may need, what they are is kept, and a timer of systemd's is started that puts it back.
+# Before files change that a login may need, they are saved, and a systemd timer is started that restores them.
 # The way back lies on disk: a host that restarts meanwhile goes back before anybody can log in (deployer-undo-boot.service).
 # Given: pending.sh, forget.sh and the prelude. What is kept of a file lies beside it where root alone can write, so that going back
 # is a rename and needs no room. For elsewhere (a user's authorized_keys) it lies in the nearest directory above that is
@@ -8,7 +8,7 @@ held=/var/lib/deployer/undo
 boot=deployer-undo-boot.service
 units=/etc/systemd/system
 
-# keep_old NUMBER PATH WHOLE: keep what is at PATH, of a directory only owner and mode unless WHOLE says yes.
+# keep_old NUMBER PATH WHOLE: save what is at PATH; of a directory only owner and mode, unless WHOLE is yes.
 keep_old() {
   folder=${2%/*} name=${2##*/}
   while [ ! -d "${folder:-/}/" ]; do name=${folder##*/} folder=${folder%/*}; done
@@ -50,7 +50,7 @@ near() {
   return 1
 }
 
-# begin_undo: everything is forgotten that was kept before.
+# begin_undo: remove everything that was saved before.
 begin_undo() {
   [ "$own_uid" -eq 0 ] || { echo 'confirm: needs root, who can start a systemd timer: become: true'; exit 1; }
   forget_kept
@@ -58,7 +58,7 @@ begin_undo() {
   mkdir -m 0700 -- "$held"
 }
 
-# boot_armed: from here on a restart goes back, too.
+# boot_armed: from now on, a restart of the host restores the files, too.
 boot_armed() {
   printf '%s\n' '[Unit]' 'Description=Takes back what deployer has changed and nobody has confirmed' \
     DefaultDependencies=no 'After=local-fs.target systemd-journald-dev-log.socket' \

@@ -1,4 +1,4 @@
-# Forgets what arm.sh has kept. A restart must not go back any more, so the way back goes first.
+# Removes what arm.sh has saved. First it removes the script that restores, so that a restart of the host restores nothing.
 # shellcheck shell=sh
 held=/var/lib/deployer/undo
 boot=deployer-undo-boot.service

@@ -1,4 +1,4 @@
-# Puts back what arm.sh has kept. It runs alone: by a timer, at a start of the host, or when the run has been told to.
+# Restores what arm.sh has saved. It runs on its own: by a timer, at a start of the host, or when the run asks for it.
 # Given: files.sh. Each file is put back whatever has become of the others.
 # shellcheck shell=sh disable=SC2154,SC2034
 held=/var/lib/deployer/undo
@@ -35,5 +35,5 @@ put_back() (
   esac
 )
 
-# again SECONDS TEXT: what makes a service read its files anew.
+# again SECONDS TEXT: run the text that makes a service reload its files.
 again() { timeout -k 5 "$1" /bin/sh -euc "$2" </dev/null >/dev/null 2>&1 || :; }

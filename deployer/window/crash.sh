@@ -1,5 +1,5 @@
-# What a crash dump says in short, as the node's user reads it; of a large one as much as is told.
-# Given: dump; the functions of the prelude.
+# Prints a summary of a crash dump, read as the node's user; only the first part of a large dump.
+# Needs: dump; the functions of the prelude.
 # shellcheck shell=sh disable=SC2154
 if [ ! -f "$dump" ] || [ -L "$dump" ]; then exit 0; fi
 emit size "$(stat -c '%s %Y' -- "$dump")"

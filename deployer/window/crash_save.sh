@@ -1,5 +1,5 @@
-# Print a crash dump as the node's user reads it: as `theirs` does, and for as long as it takes; 64 GiB at most.
-# Given: dump; the functions of files.sh.
+# Prints a crash dump, read as the node's user as in `theirs`, but without a time limit; 64 GiB at most.
+# Needs: dump; the functions of files.sh.
 # shellcheck shell=sh disable=SC2154
 whose_file "$dump" || { echo "there is no crash dump at $dump" >&2; exit 1; }
 exec setpriv --euid="${whose% *}" --egid="${whose#* }" --clear-groups --no-new-privs --bounding-set=-all dd if="$file" \

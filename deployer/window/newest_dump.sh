@@ -1,5 +1,5 @@
-# Where several crash dumps stay, the last one has a number since the node runs again.
-# Given: dump. It is left as the one to read.
+# If several crash dumps are kept, the last one has got a number, because the node runs again.
+# Needs: dump. Sets it to the dump to read.
 # shellcheck shell=sh disable=SC2154
 if [ ! -f "$dump" ]; then
   for one in "$dump".[0-9]*; do
