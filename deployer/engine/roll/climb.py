@@ -25,8 +25,8 @@ from deployer.engine.roll.climbed import (
 )
 from deployer.engine.roll.ending import Fallen, mark_interrupted
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.roll.state import HostState, Verification
-from deployer.errors import ConfigError, DeployerError
+from deployer.engine.roll.state import AS_DECLARED, HostState, Verification
+from deployer.errors import ConfigError, DeployerError, NotConverged
 from deployer.events import Emit, Event, Note, RungRead, Stage
 
 
@@ -80,12 +80,14 @@ class Climb:
         targets = climbed_targets(runs, judged)
         absent = {run.name: run.problem for run in runs if run.problem and run.targets and not run.readable}
         climb = partial(self._climb, able, targets, absent, busy, urgent)
+        fell = self._fell(runs)
         climbed = climb()
         for run in able:
             run.fresh = False
         if self.joins:
             climbed = self._joined(runs, targets, climbed, climb)
         self._keep_found(runs, judged, targets, climbed)
+        self._told |= {node: said for node, said in fell.items() if not self._told.get(node)}
         if self.stop.is_set():
             mark_interrupted([run for run in able if run.health is Verification.UNVERIFIED])
         return _fallen(climbed)
@@ -130,6 +132,12 @@ class Climb:
             health = health_of([climbed.get(str(target.node), []) for target in judged[run.name]])
             if health is not Verification.UNVERIFIED or run.health is Verification.UNHEALTHY:
                 run.health = health
+
+    def _fell(self, runs: Sequence[HostRoll]) -> dict[str, list[RungRead]]:
+        """Return what the report says of nodes whose host has fallen, which no further climb may read."""
+        fallen = [run for run in runs if isinstance(run.problem, NotConverged) and run.state in AS_DECLARED]
+        names = {name for run in fallen for name in run.names}
+        return {node: said for node, said in self._told.items() if node in names and said and said[-1].ok is False}
 
     def _climb(
         self,

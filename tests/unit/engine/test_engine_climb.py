@@ -10,9 +10,9 @@ from deployer.beam.names import NodeName
 from deployer.engine.ladder.meeting import unseen
 from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.climb import Climb
-from deployer.engine.roll.ending import ending_of
+from deployer.engine.roll.ending import ending_of, mark_failed
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.roll.state import Verification
+from deployer.engine.roll.state import HostState, Verification
 from deployer.errors import Interrupted
 from deployer.events import RungRead, Stage
 from deployer.fleet import Member
@@ -83,6 +83,17 @@ def test_ctrl_c_in_the_climb_blames_nobody_who_needs_time(climb: Climb) -> None:
     assert (starting.health, gone.health) == (Verification.UNVERIFIED, Verification.UNHEALTHY)
     assert isinstance(starting.problem, Interrupted)
     assert gone.problem is None, "it is blamed by who called"
+
+
+def test_who_fell_in_an_earlier_climb_keeps_its_line_in_the_report(climb: Climb) -> None:
+    gone, well = run("web1", looks=lambda _: look(ActiveState="failed", pid="0")), run("web2")
+    assert mark_failed([gone, well], climb.run([gone, well], busy=())) == [gone]
+    climb.run([gone, well], busy=())
+    assert told(climb, [gone, well]) == [("shop@10.0.0.1", False), ("shop@10.0.0.2", True)]
+    climb.emit = Events()
+    gone.state = HostState.SWITCHING  # it has not come to its end, and what was seen was seen before
+    climb.run([gone, well], busy=())
+    assert told(climb, [gone, well]) == [("shop@10.0.0.2", True)]
 
 
 OUTSIDE = {
