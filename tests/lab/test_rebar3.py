@@ -8,6 +8,7 @@ import subprocess
 import pytest
 import yaml
 
+from deployer import lab as labs
 from deployer.engine.ladder.rung import Rung
 from tests.lab.builds import Builds
 from tests.lab.conftest import APPS
@@ -140,3 +141,21 @@ def test_it_rolls_comes_back_and_is_rolled_back(fleet, bell, ssh):
     ran = fleet.run("rollback")
     assert ran.code == 0, ran.out + ran.err
     assert [(health(host)[1]["version"], health(host)[1]["ring"]) for host in fleet.hosts] == [("0.1.0", 3)] * 2
+
+
+def test_a_release_of_mix_takes_its_name_and_it_comes_back(fleet, demo_app, tmp_path, ssh):
+    """What starts a node belongs to its release, also once the other one is good and its own file forgotten."""
+    release = fleet.words["release"]
+    tarball = labs.build_app(demo_app, version="0.9.0", release="bell", out=tmp_path)
+    fleet.words["release"] = {name: word for name, word in release.items() if name != "migrate"} | {
+        "tarball": str(tarball)
+    }
+    ran = fleet.run("deploy")
+    assert ran.code == 0, ran.out + ran.err
+    assert [health(host)[1]["version"] for host in fleet.hosts] == ["0.9.0"] * 2
+    one = fleet.hosts[0]
+    assert ssh(one, "bell-ctl version; bell-ctl rpc 'IO.puts(1 + 1)'") == (0, "bell 0.9.0\n2\n")
+    ran = fleet.run("rollback")
+    assert ran.code == 0, ran.out + ran.err
+    assert [health(host)[1]["version"] for host in fleet.hosts] == ["0.2.0"] * 2
+    assert ssh(one, "bell-ctl version; bell-ctl rpc 'io:put_chars(\"2\\n\").'") == (0, "bell 0.2.0\n2\n")
