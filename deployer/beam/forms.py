@@ -9,6 +9,11 @@ from deployer.beam.term import Atom, Term, show_term, term_text
 from deployer.errors import StepError
 
 
+def has_module(peer: Peer, name: str) -> bool:
+    """Whether a node can load a module, such as ``Elixir.Code``; raises as `Peer.call`."""
+    return peer.call("code", "which", [Atom(name)]) != Atom("non_existing")
+
+
 def parsed(peer: Peer, expression: str) -> Term:
     """Return Erlang expressions as the node's own parser reads them; raises StepError where it cannot."""
     dotted = expression if expression.rstrip().endswith(".") else f"{expression}."

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployer.beam.distribution import Call, CallFailed, Peer
-from deployer.beam.forms import calling, parsed, value_of
+from deployer.beam.forms import calling, has_module, parsed, value_of
 from deployer.beam.leader import call_aloud
 from deployer.beam.term import Atom, show_term
 from deployer.errors import StepError
@@ -76,7 +76,7 @@ def evaluate(peer: Peer, expression: str, write: Callable[[str], object]) -> Sai
     Raises:
         DistributionError: the node did not answer in time, went away, or failed to evaluate anything.
     """
-    if peer.call("code", "which", [Atom("Elixir.Code")]) != Atom("non_existing"):
+    if has_module(peer, "Elixir.Code"):
         call = Call("Elixir.Code", "eval_string", [_ELIXIR.encode(), [(Atom("expression"), expression.encode())], []])
         answer = call_aloud(peer, call, write)
         outcome = answer[0] if isinstance(answer, tuple) else answer

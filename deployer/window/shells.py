@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from deployer.beam.distribution import DistributionError
+from deployer.beam.forms import has_module
 from deployer.beam.term import Atom
 from deployer.errors import ConfigError, DeployerError, HostError, StepError
 from deployer.model import Host
@@ -205,7 +206,7 @@ def _leave(door: Door, text: bytes) -> str:
     place = f"{door.spot.node.runtime}/.iex-{secrets.token_hex(8)}.exs"
     raw = [*place.encode()]
     with door.enter(_PATIENCE) as peer:
-        if peer.call("code", "which", [Atom("Elixir.IEx")]) == Atom("non_existing"):
+        if not has_module(peer, "Elixir.IEx"):
             hint = "leave it out: this console is Erlang's; or, with Elixir, add :iex to extra_applications and deploy"
             raise ConfigError(f"--dot-iex: {door.spot.name} has no IEx, which would read the file", hint=hint)
         done = peer.call("file", "write_file", [raw, b"", [Atom("exclusive")]])

@@ -57,9 +57,9 @@ def check_expression(peer: Peer, target: Target, *, timeout: float) -> str:
 
 def _value(peer: Peer, code: str) -> Term:
     """Return the value of an expression: in Elixir, or in Erlang on a node without Elixir."""
-    from deployer.beam.forms import parsed, run_forms  # only health.expr needs it
+    from deployer.beam.forms import has_module, parsed, run_forms  # only health.expr needs it
 
-    if peer.call("code", "which", [Atom("Elixir.Code")]) == Atom("non_existing"):
+    if not has_module(peer, "Elixir.Code"):
         return run_forms(peer, parsed(peer, code), {})
     answer = peer.call("Elixir.Code", "eval_string", [code.encode()])
     return answer[0] if isinstance(answer, tuple) and answer else answer
