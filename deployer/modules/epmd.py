@@ -167,11 +167,11 @@ class Epmd(Module):
         """Put it in place and start it; nodes register again within two seconds (OTP 23.3)."""
         if not changes:
             return ()
-        place, port = f"/etc/beam/epmd.d/{self.port}", hex_port(self.port)
+        port = hex_port(self.port)
         parts = [
             HOLDER,
             FAILED,
-            sh("unit={} addresses={} source={} lib={}", self.unit, place, self.source, HOME),
+            sh("unit={} addresses={} source={} lib={}", self.unit, self._addresses, self.source, HOME),
             INSTALL,
             sh(BACK, epmd_fault(self.version)),
         ]

@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar
 
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules.base import Observed, Present, Sh, records, sh
-from deployer.modules.shared.only_reads import OnlyReads
+from deployer.modules.base import Observed
+from deployer.modules.shared.only_answers import OnlyAnswers
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ping(OnlyReads):
+class Ping(OnlyAnswers):
     """The host answers: its probe has run. A host that cannot be reached fails before any task."""
 
     EXAMPLE: ClassVar[str] = """\
@@ -26,14 +26,6 @@ class Ping(OnlyReads):
     def __post_init__(self) -> None:
         if self.data == "crash":
             raise ConfigError("Ansible's ping raises an exception when it is told to crash", hint="fail: says it")
-
-    def probe(self) -> Sh:
-        """Answer."""
-        return sh("emit answers yes")
-
-    def parse(self, out: str) -> Observed:
-        """Return that it has answered."""
-        return Present(records(out, "answers"))
 
     def answer(self, observed: Observed) -> Mapping[str, object]:
         """Return what was to come back."""

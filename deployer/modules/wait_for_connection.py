@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from deployer.fields import Doc
-from deployer.modules.base import Observed, Present, Sh, records, sh
-from deployer.modules.shared.only_reads import OnlyReads
+from deployer.modules.base import Observed
+from deployer.modules.shared.only_answers import OnlyAnswers
 
 
 @dataclass(frozen=True, kw_only=True)
-class WaitForConnection(OnlyReads):
+class WaitForConnection(OnlyAnswers):
     """The host lets the run in. It always does where this is asked: the run has connected before, or has ended.
 
     It waits for nothing, so its times are accepted and mean nothing. deployer reboots no host.
@@ -27,14 +27,6 @@ class WaitForConnection(OnlyReads):
     delay: Annotated[int, Doc("accepted")] = 0
     sleep: Annotated[int, Doc("accepted")] = 1
     connect_timeout: Annotated[int, Doc("accepted")] = 5
-
-    def probe(self) -> Sh:
-        """Answer."""
-        return sh("emit answers yes")
-
-    def parse(self, out: str) -> Observed:
-        """Return that it has answered."""
-        return Present(records(out, "answers"))
 
     def answer(self, observed: Observed) -> Mapping[str, object]:
         """Return for how many seconds it has waited."""
