@@ -114,11 +114,13 @@ renamed() {
   for unit in $units; do case " $known " in *" $unit "*) ;; *) absent="$absent $unit" ;; esac; done
   # shellcheck disable=SC2086
   [ -z "$absent" ] || systemctl disable --quiet --no-reload -- $absent || :
-  find "$held/current/" -type f -printf '/%P\n' | while read -r file; do
+  found=$(find "$held/current/" -type f -printf '/%P\n') || return 1
+  while read -r file; do
     # A release may have files that the one which is left has not; where links lead nowhere, they are forgotten.
-    if [ -z "$other" ] && [ -e "$file" ]; then continue; fi
-    linked "$file" || exit 1
-  done || return 1
+    [ -z "$file" ] || { [ -z "$other" ] && [ -e "$file" ]; } || linked "$file" || return 1
+  done <<END
+$found
+END
   [ -n "$other" ] || return 0
   # shellcheck disable=SC2086
   systemctl enable --quiet --no-reload -- $other
