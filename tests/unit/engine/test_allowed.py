@@ -30,7 +30,8 @@ def planned(project: Project, tasks: str, tmp_path: Path) -> planning.Plan:
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A directory that everybody may look into: root's, with one of nobody's in it."""
-    for above in (tmp_path, *tmp_path.parents[:2]):
+    depth = 3 if "PYTEST_XDIST_WORKER" in os.environ else 2  # a worker has a directory of its own between them
+    for above in (tmp_path, *tmp_path.parents[:depth]):
         above.chmod(0o755)
     (tmp_path / "theirs").mkdir()
     os.chown(tmp_path / "theirs", 65534, 65534)
