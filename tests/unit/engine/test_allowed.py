@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -28,16 +30,19 @@ def planned(project: Project, tasks: str, tmp_path: Path) -> planning.Plan:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A directory that everybody may look into: root's, with one of nobody's in it."""
-    depth = 3 if "PYTEST_XDIST_WORKER" in os.environ else 2  # a worker has a directory of its own between them
-    for above in (tmp_path, *tmp_path.parents[:depth]):
-        above.chmod(0o755)
-    (tmp_path / "theirs").mkdir()
-    os.chown(tmp_path / "theirs", 65534, 65534)
-    (tmp_path / "own").write_text("x\n")
-    os.chown(tmp_path / "own", 65534, 65534)
-    return tmp_path
+def place() -> Iterator[Path]:
+    """A directory that everybody may look into: root's, with one of nobody's in it.
+
+    It is none of pytest's: each run of pytest that begins meanwhile shuts those to others.
+    """
+    with TemporaryDirectory() as made:
+        place = Path(made)
+        place.chmod(0o755)
+        (place / "theirs").mkdir()
+        os.chown(place / "theirs", 65534, 65534)
+        (place / "own").write_text("x\n")
+        os.chown(place / "own", 65534, 65534)
+        yield place
 
 
 AS_NOBODY = ", become_user: nobody}"
